@@ -1,0 +1,47 @@
+"""The examples that more than one room must agree on. Images are RGB `PIL.Image`, texts are `str`, rows are mappings
+(column to float, text or None), series are float32 arrays (channels, length)."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from landbridge.core.errors import DataError
+
+
+class Sound(NamedTuple):
+    """A mono sound: wave float32 in [-1, 1], shape (samples,); rate in Hz."""
+
+    wave: np.ndarray
+    rate: int
+
+
+@dataclass(frozen=True)
+class Blob:
+    """The bytes of one file, on disk or inside a zip archive; read when asked for, never extracted."""
+
+    path: Path
+    member: str = ""
+
+    @property
+    def name(self) -> str:
+        """How messages and reports name it."""
+        return f"{self.path.name}:{self.member}" if self.member else str(self.path)
+
+    def read(self) -> bytes:
+        """All bytes; DataError naming the file when it is empty or cannot be read."""
+        try:
+            if self.member:
+                with zipfile.ZipFile(self.path) as archive:
+                    data = archive.read(self.member)
+            else:
+                data = self.path.read_bytes()
+        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+            raise DataError(f"{self.name}: cannot be read ({error}); check the file and its permissions") from error
+        if not data:
+            raise DataError(f"{self.name}: the file is empty (0 bytes); remove or replace it")
+        return data

@@ -1,0 +1,89 @@
+"""Files are written whole or not at all, and never outside the folder they belong to."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from landbridge.core.errors import DataError, ResourceError
+
+
+@contextmanager
+def resources(path: Path) -> Iterator[None]:
+    """Turn disk-full, no-permission and the like into a ResourceError that names the path and the way out."""
+    try:
+        yield
+    except OSError as error:
+        ways = {
+            errno.ENOSPC: "the disk is full; free some space or choose another folder with --out",
+            errno.EDQUOT: "the disk quota is used up; free some space or choose another folder with --out",
+            errno.EACCES: "permission denied; choose a folder you may write to with --out",
+            errno.EPERM: "permission denied; choose a folder you may write to with --out",
+            errno.EROFS: "the file system is read-only; choose another folder with --out",
+        }
+        if error.errno not in ways:
+            raise
+        raise ResourceError(f"{path}: {ways[error.errno]}") from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file atomically: a reader sees the old one or the new one, never a part."""
+    with resources(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically: two-space indent, keys in order of insertion, no NaN (it is not JSON)."""
+    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder that appears whole: fill the yielded one; it is renamed to `path` on success, removed on failure.
+
+    An existing `path` is replaced only after the new one is complete.
+    """
+    with resources(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        try:
+            yield draft
+            draft.chmod(0o755)
+            old = path.with_name(f".{path.name}.old.{os.getpid()}")
+            if path.exists():
+                path.rename(old)
+            draft.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+
+
+def inside(root: Path, relative: str, *, where: str) -> Path:
+    """`root / relative`, refused when it is absolute, climbs out, or follows a link out of `root`."""
+    pure = PurePosixPath(relative.replace("\\", "/"))
+    if pure.is_absolute() or PureWindowsPath(relative).drive or ".." in pure.parts or "\0" in relative:
+        raise DataError(f"{where}: the path '{relative}' leaves the data folder; use paths relative to it")
+    full = root / pure
+    if not full.resolve().is_relative_to(root.resolve()):
+        raise DataError(f"{where}: the path '{relative}' is a link out of the data folder; copy the file into it")
+    return full

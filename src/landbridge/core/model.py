@@ -1,0 +1,154 @@
+"""A model is `embed -> blocks -> pool -> head`; a body is a source's share of it, a head is the task's.
+
+Shapes: B batch, T tokens (positions of a grid for convolutions), D width, C outputs. Tokens are BxTxD everywhere; the
+mask is BxT (1 real, 0 padding), or BxHxW where the tokens form a grid, so that a convolution can restore it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from landbridge.core.batch import Batch, Inputs
+
+Example = Any  # what a modality decodes: an image, a text, a sound, a row, a series
+Views = Callable[[Inputs, torch.Generator], Inputs]
+
+
+class Prepare(Protocol):
+    """Deterministic preprocessing of one example; part of the model, saved and exported with it."""
+
+    def __call__(self, example: Example) -> dict[str, np.ndarray]:
+        """The arrays of one example; the same example gives the same bytes everywhere."""
+        ...
+
+    def collate(self, rows: Sequence[Mapping[str, np.ndarray]]) -> Inputs:
+        """Stack prepared examples into tensors, padding where lengths differ."""
+        ...
+
+    def spec(self) -> dict[str, Any]:
+        """Everything that decides the numbers, as JSON; enters the cache key and the artifact."""
+        ...
+
+
+class Block(Protocol):
+    """One addressable layer of a body."""
+
+    module: nn.Module  # the original library's layer, whose parameters these are
+
+    def __call__(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens and mask in, tokens and mask out; strided blocks return a smaller grid."""
+        ...
+
+
+class Body(nn.Module, ABC):
+    """What a source gives: the original network (`net`), cut into addressable pieces without changing its numbers.
+
+    `net` holds all weights under the original library's own names, so that PEFT files and state dicts fit it.
+    """
+
+    address: str  # the source's name, such as `embedded:minilm`
+    reads: str  # the modality that `prepare` takes
+    width: int  # D of the pooled features
+    net: nn.Module
+    embedder: tuple[nn.Module, ...]  # the modules of `net` that `embed` uses
+    blocks: Sequence[Block]
+    prepare: Prepare
+    views: Views | None = None  # random label-keeping changes of prepared inputs, for training
+    card: dict[str, Any]  # licence, parameters, origin, weights' sha256
+
+    @abstractmethod
+    def embed(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """Prepared inputs to tokens_BTD and mask."""
+
+    @abstractmethod
+    def pool(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Tokens after the last block to features_BD, as the original library pools."""
+
+    @abstractmethod
+    def files(self) -> dict[str, bytes]:
+        """The small files (configuration, tokenizer) from which `Source.rebuild` makes this body without weights."""
+
+    @abstractmethod
+    def reset(self, generator: torch.Generator) -> None:
+        """Re-initialise every weight as for training from scratch, by the architecture's own rule."""
+
+
+class Model(nn.Module):
+    """A body and a head.
+
+    `taps` names block counts after which features are pooled as well (mean over the mask) and concatenated before the
+    head: `taps=(4,)` on a 6-block body gives features of block 4 and of the end.
+    """
+
+    def __init__(self, body: Body, head: nn.Module, *, taps: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.body = body
+        self.head = head
+        self.taps = tuple(taps)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Prepared inputs to output_BC."""
+        return self.head(self.features(inputs))
+
+    def features(self, inputs: Inputs) -> Tensor:
+        """Prepared inputs to the features_BD that the head reads."""
+        tokens, mask = self.body.embed(inputs)
+        return self.features_from(0, tokens, mask)
+
+    def forward_from(self, k: int, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Continue from the activations that enter block k (k = number of blocks: pool and head only)."""
+        return self.head(self.features_from(k, tokens, mask))
+
+    def features_from(self, k: int, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Features from the activations that enter block k; taps below k cannot be read any more."""
+        if self.taps and min(self.taps) < k:
+            raise ValueError(f"taps {self.taps} lie below block {k}; start from the lowest tap")
+        tapped: list[Tensor] = []
+        for i, block in enumerate(self.body.blocks):
+            if i >= k:
+                if i in self.taps:
+                    tapped.append(mean_pool(tokens, mask))
+                tokens, mask = block(tokens, mask)
+        return torch.cat([*tapped, self.body.pool(tokens, mask)], dim=1)
+
+    def tokens_at(self, k: int, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """The activations that enter block k, and their mask."""
+        tokens, mask = self.body.embed(inputs)
+        for block in self.body.blocks[:k]:
+            tokens, mask = block(tokens, mask)
+        return tokens, mask
+
+    def output(self, batch: Batch) -> Tensor:
+        """Output of a batch, from its inputs or from stored activations."""
+        return self.head(self.pooled(batch))
+
+    def pooled(self, batch: Batch) -> Tensor:
+        """Features of a batch, from its inputs or from stored activations."""
+        if batch.tokens is not None and batch.mask is not None:
+            return self.features_from(batch.depth, batch.tokens, batch.mask)
+        if batch.inputs is None:
+            raise ValueError("a batch needs inputs or tokens with mask")
+        return self.features(batch.inputs)
+
+
+def mean_pool(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the real tokens, BxTxD to BxD."""
+    weight = mask.flatten(1).to(tokens.dtype).unsqueeze(-1)
+    return (tokens * weight).sum(1) / weight.sum(1).clamp_min(1.0)
+
+
+def weights_hash(module: nn.Module) -> str:
+    """sha256 over names, shapes, dtypes and bytes of every parameter and buffer, in name order."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        flat = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(flat.shape)} {flat.dtype}".encode())
+        digest.update(flat.reshape(-1).view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
+    return digest.hexdigest()
