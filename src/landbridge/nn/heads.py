@@ -1,0 +1,108 @@
+"""The head a task puts on a body: normalise, standardise, drop, then one linear map.
+
+Shapes: B batch, D width of the features, C outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_FLOOR = 1e-12  # the smallest length a feature row is divided by
+
+
+class Head(nn.Module):
+    """Features_BD to output_BC: `weight @ ((x / |x| - mean) / scale) + bias`, the division by |x| only on wish.
+
+    Linear weights begin at zero, so that the first output says nothing and the first step is the convex probe's.
+    `solver` and `standardise` say how a closed-form objective should fill the head; a tuning sets them.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, width: int, outputs: int, *, normalise: bool = False, dropout: float = 0.0) -> None:
+        super().__init__()
+        if width < 1 or outputs < 1:
+            raise ValueError(f"a head needs width and outputs of at least 1, got {width} and {outputs}")
+        self.normalise = normalise
+        self.solver = "auto"
+        self.standardise = "auto"
+        self.weight = nn.Parameter(torch.zeros(outputs, width))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.dropout = nn.Dropout(dropout)
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    @property
+    def width(self) -> int:
+        """D, the width of the features it reads."""
+        return int(self.weight.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """C, the width of what it gives."""
+        return int(self.weight.shape[0])
+
+    def forward(self, features: Tensor) -> Tensor:
+        """features_BD to output_BC."""
+        return nn.functional.linear(self.dropout(self.adjusted(features)), self.weight, self.bias)
+
+    def adjusted(self, features: Tensor) -> Tensor:
+        """The features after normalisation and standardisation: what the linear map reads."""
+        return (normalised(features) if self.normalise else features).sub(self.mean).div(self.scale)
+
+    @torch.no_grad()
+    def fill(
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        mean: Tensor | None = None,
+        scale: Tensor | None = None,
+        *,
+        normalise: bool | None = None,
+    ) -> None:
+        """Take solved values: weight CxD, bias C, mean and scale D (0 and 1 when left out).
+
+        A weight of another width than the head's makes the head that wide (features of several depths); its
+        parameters are then new objects, so that an optimiser must be made after this.
+        """
+        if weight.shape[0] != self.outputs or bias.shape != (self.outputs,):
+            shapes = f"{tuple(weight.shape)} and {tuple(bias.shape)}"
+            raise ValueError(f"a head of {self.outputs} outputs cannot take weight and bias of shape {shapes}")
+        width, like = int(weight.shape[1]), self.weight
+        if width != self.width:
+            self.weight = nn.Parameter(like.new_zeros(self.outputs, width), requires_grad=like.requires_grad)
+            self.mean, self.scale = like.new_zeros(width), like.new_ones(width)
+        self.weight.copy_(weight)
+        self.bias.copy_(bias)
+        self.mean.copy_(torch.zeros(width) if mean is None else mean)
+        self.scale.copy_(torch.ones(width) if scale is None else scale)
+        self.normalise = self.normalise if normalise is None else normalise
+
+    def spec(self) -> dict[str, Any]:
+        """What an artifact keeps beside the weights, as plain JSON."""
+        return {
+            "width": self.width,
+            "outputs": self.outputs,
+            "normalise": self.normalise,
+            "dropout": self.dropout.p,
+        }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Head:
+        """The empty head that `spec` describes; its weights come from a state dict."""
+        return cls(
+            int(spec["width"]),
+            int(spec["outputs"]),
+            normalise=bool(spec["normalise"]),
+            dropout=float(spec["dropout"]),
+        )
+
+
+def normalised(features: Tensor) -> Tensor:
+    """Every row divided by its Euclidean length; a row of zeros stays zero."""
+    return features / features.norm(dim=1, keepdim=True).clamp_min(_FLOOR)
