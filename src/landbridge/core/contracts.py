@@ -92,6 +92,12 @@ class Task(Protocol):
         """The primary metric; `weight` N counts rows, as a bootstrap does."""
         ...
 
+    def resampled(
+        self, output: np.ndarray, target: np.ndarray, weights: np.ndarray, names: Sequence[str] = ()
+    ) -> dict[str, np.ndarray]:
+        """The named metrics (default all) under R weightings RxN of the rows, R values each, NaN where undefined."""
+        ...
+
     def trivial(self, target: np.ndarray) -> np.ndarray:
         """The output row (C) that ignores the example: class prior or mean."""
         ...
@@ -101,7 +107,7 @@ class Task(Protocol):
         ...
 
     def class_weight(self, target: np.ndarray) -> np.ndarray | None:
-        """C weights that make classes count alike (mean 1), or None where that has no meaning."""
+        """C weights that make classes count alike (mean 1 over the rows), or None where that has no meaning."""
         ...
 
     def to_json(self) -> dict[str, Any]:
