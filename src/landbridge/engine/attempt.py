@@ -1,0 +1,322 @@
+"""One recipe on one split with one seed: from a source's weights to a trained model and what it cost."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import nn
+
+from landbridge.core import codec, registry
+from landbridge.core.contracts import Handle, Memory, Predictor, Task
+from landbridge.core.errors import LandbridgeError, UsageError
+from landbridge.core.finding import Trial
+from landbridge.core.model import Model
+from landbridge.core.recipe import Recipe, Stage
+from landbridge.engine.checkpoint import Checkpoint
+from landbridge.engine.cost import Meter, parameters
+from landbridge.engine.feed import Feed
+from landbridge.engine.loop import Loop, Progression, Watch
+from landbridge.engine.predictor import ModelPredictor, RivalPredictor
+from landbridge.engine.supply import to_device
+from landbridge.engine.workshop import Road, Workshop
+from landbridge.nn.heads import Head
+
+STORED_VIEWS = 4
+MARGIN = 0.9  # of the time allowed is planned for; the rest is for evaluation and noise
+
+
+@runtime_checkable
+class Solves(Protocol):
+    """An objective that can fill a head in closed form."""
+
+    def solve(
+        self, features: torch.Tensor, target: torch.Tensor, task: Task, head: Head, *, seed: int, groups: Any
+    ) -> dict[str, Any]: ...
+
+
+@dataclass(kw_only=True)
+class Order:
+    """What to run: rows to train on, rows to choose on (empty for a refit), limits and who watches.
+
+    `lengths` gives the epochs of each gradient stage of a refit: what was best on validation, of what schedule.
+    """
+
+    recipe: Recipe
+    train: np.ndarray
+    validation: np.ndarray
+    seed: int = 0
+    seconds: float = math.inf
+    lengths: tuple[tuple[int, int], ...] = ()
+    watch: Watch = lambda share, best: ""
+    checkpoint: Path | None = None
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    """A finished trial: the predictor, its outputs on the validation rows, and the record."""
+
+    trial: Trial
+    predictor: Predictor
+    output: np.ndarray
+    lengths: tuple[tuple[int, int], ...] = ()  # per gradient stage: best epoch, scheduled epochs
+    memory: Memory = field(default_factory=dict)
+    adapter: dict[str, bytes] = field(default_factory=dict)  # PEFT files, where the tuning writes such
+
+
+def attempt(workshop: Workshop, order: Order) -> Attempt:
+    """Run an order to its end; errors of the recipe itself are LandbridgeErrors."""
+    if order.recipe.source.startswith("rival:"):
+        return _rival(workshop, order)
+    if not order.recipe.stages:
+        raise UsageError(f"{order.recipe.name}: a recipe needs at least one stage; add --tuning probe")
+    meter = Meter(workshop.device)
+    ends = time.monotonic() + order.seconds
+    road = workshop.road(order.recipe.source, order.recipe.bridge, _all_rows(order))
+    body = workshop.lend(road, order.seed)
+    model = Model(body, Head(body.width, workshop.domain.task.outputs)).to(workshop.device)
+    run = _Run(workshop, order, road, model, ends)
+    for number, stage in enumerate(order.recipe.stages):
+        run.stage(number, stage)
+    trainable, total = run.trainable, parameters(model)[1]
+    predictor = ModelPredictor(
+        model, source=order.recipe.source, bridge=order.recipe.bridge, facts=road.facts, origin=road.origin
+    )
+    trial = Trial(
+        name=order.recipe.name,
+        recipe=order.recipe.to_json(),
+        seconds=meter.seconds,
+        peak_mb=meter.peak_mb,
+        trainable=trainable,
+        total=total,
+        status="done",
+        seed=order.seed,
+        epochs=float(sum(best for best, _ in run.lengths)),
+        curve=run.curve,
+        reason=run.ended,
+    )
+    output = run.outputs() if len(order.validation) else np.zeros((0, workshop.domain.task.outputs), np.float32)
+    if len(order.validation):
+        trial.validation = workshop.domain.task.score(output, workshop.domain.targets[order.validation])
+    trial.seconds = meter.seconds
+    return Attempt(
+        trial=trial,
+        predictor=predictor,
+        output=output,
+        lengths=tuple(run.lengths),
+        memory=run.memory,
+        adapter=run.adapter,
+    )
+
+
+class _Run:
+    """The stages of one order, one after another on one model."""
+
+    def __init__(self, workshop: Workshop, order: Order, road: Road, model: Model, ends: float) -> None:
+        self.workshop, self.order, self.road, self.model, self.ends = workshop, order, road, model, ends
+        self.memory: Memory = {}
+        self.lengths: list[tuple[int, int]] = []
+        self.curve: list[dict[str, float]] = []
+        self.adapter: dict[str, bytes] = {}
+        self.trainable = 0
+        self.ended = ""
+        self.pristine = True  # the body is still the road's own, so that kept features hold
+
+    def stage(self, number: int, stage: Stage) -> None:
+        """Attach, train or solve, merge."""
+        domain, order = self.workshop.domain, self.order
+        handle: Handle = stage.tuning.attach(self.model)
+        states = [o.begin(self.model, domain, order.train, self.memory) for o in stage.objectives]
+        self.trainable = max(self.trainable, parameters(self.model)[0])
+        solver = stage.objectives[0]
+        if handle.closed_form and len(stage.objectives) == 1 and isinstance(solver, Solves):
+            self._solve(solver)
+        else:
+            self._train(number, stage, handle, states)
+            self.pristine = False
+        for objective, state in zip(stage.objectives, states, strict=True):
+            self.memory = objective.end(self.model, state, self.memory)
+        if isinstance(stage.tuning, Exports):
+            self.adapter = stage.tuning.export(self.model, self.order.recipe.source)
+        stage.tuning.merge(self.model)
+
+    def _solve(self, objective: Solves) -> None:
+        """Fill the head in closed form on features, which a pristine body shares with every other recipe."""
+        domain, rows = self.workshop.domain, self.order.train
+        features = torch.from_numpy(self._features(rows))
+        target = torch.from_numpy(np.ascontiguousarray(domain.targets[rows]))
+        groups = None if domain.groups is None else domain.groups[rows]
+        head = self.model.head
+        assert isinstance(head, Head)
+        objective.solve(features, target, domain.task, head, seed=self.order.seed, groups=groups)
+        self.model.to(self.workshop.device)
+
+    def _features(self, rows: np.ndarray) -> np.ndarray:
+        if self.pristine:
+            return self.workshop.features(self.road, self.model, rows)
+        return _pass(self.model, self.road, rows, self.workshop.device, features=True)
+
+    def _train(self, number: int, stage: Stage, handle: Handle, states: list[nn.Module]) -> None:
+        order, domain = self.order, self.workshop.domain
+        feed = self._feed(stage, handle)
+        chosen = self._length(stage, handle, states, feed)
+        stop_after, epochs = (chosen, chosen)
+        if len(order.lengths) > len(self.lengths):
+            stop_after, epochs = order.lengths[len(self.lengths)]
+        checkpoint = None
+        if order.checkpoint is not None:
+            checkpoint = Checkpoint(order.checkpoint.with_name(f"{order.checkpoint.name}.{number}.safetensors"))
+        loop = Loop(
+            model=self.model,
+            handle=handle,
+            objectives=stage.objectives,
+            states=states,
+            stage=stage,
+            feed=feed,
+            task=domain.task,
+            precision=self.road.precision,
+            seed=order.seed,
+            epochs=epochs,
+            stop_after=stop_after,
+            deadline=self.ends,
+            watch=order.watch,
+            checkpoint=checkpoint,
+        )
+        seen = loop.run()
+        _must_be_finite(seen, order.recipe)
+        self.ended = seen.ended
+        self.lengths.append((seen.best_epoch or seen.epoch, epochs))
+        self.curve += [{**p, "stage": float(number)} for p in seen.curve]
+        if checkpoint is not None:
+            checkpoint.clear()
+
+    def _feed(self, stage: Stage, handle: Handle) -> Feed:
+        """From the store when everything below a block is frozen, else from inputs."""
+        order, depth = self.order, handle.first_moving
+        lowest = min([depth, *(level.first_moving for level in handle.levels)])
+        rows = np.sort(np.concatenate([order.train, order.validation]))
+        stored = None
+        if lowest > 0 and self.pristine and not self.model.taps:
+            views = STORED_VIEWS if self.road.supply.views is not None else 1
+            stored = self.workshop.activations(self.road, self.model, rows, depth=lowest, views=views)
+        return Feed(
+            supply=self.road.supply,
+            train=order.train,
+            validation=order.validation,
+            size=min(stage.batch, max(2, len(order.train))),
+            augment=True,
+            stored=stored or (),
+            stored_rows=rows,
+        )
+
+    def _length(self, stage: Stage, handle: Handle, states: list[nn.Module], feed: Feed) -> int:
+        """Epochs: what the stage says, else a default for the amount of data, cut to the time there is."""
+        wanted = stage.epochs or default_epochs(
+            len(feed.train), scratch=self.order.recipe.source.startswith("scratch:")
+        )
+        left = MARGIN * (self.ends - time.monotonic())
+        if stage.epochs or math.isinf(left) or self.order.lengths:
+            return wanted
+        seconds = _seconds_per_epoch(self.model, handle, states, stage, feed, self.road, self.order.seed)
+        return max(1, min(wanted, int(left / seconds)))
+
+    def outputs(self) -> np.ndarray:
+        """Outputs of the trained model on the validation rows."""
+        rows = self.order.validation
+        if self.pristine:
+            features = torch.from_numpy(self._features(rows)).to(self.workshop.device)
+            with torch.inference_mode():
+                return self.model.head(features).float().cpu().numpy()
+        return _pass(self.model, self.road, rows, self.workshop.device, features=False)
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """A tuning whose weights have a file format of their own, such as PEFT's."""
+
+    def export(self, model: Model, source: str) -> dict[str, bytes]: ...
+
+
+def default_epochs(rows: int, *, scratch: bool) -> int:
+    """Passes over the data: many when it is small, few when it is large; more where nothing is known yet."""
+    epochs = max(3, min(30, round(40_000 / max(1, rows))))
+    return min(60, 2 * epochs) if scratch else epochs
+
+
+def _seconds_per_epoch(
+    model: Model, handle: Handle, states: list[nn.Module], stage: Stage, feed: Feed, road: Road, seed: int
+) -> float:
+    """Time of an epoch, from three forward and backward passes that change nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    buffers = {n: b.detach().clone() for n, b in model.named_buffers()}
+    handle.train_mode(model)
+    for group in handle.groups:
+        for p in group["params"]:
+            p.requires_grad_(True)
+    times: list[float] = []
+    with torch.random.fork_rng(devices=[]):
+        for _, batch in zip(range(3), feed.epoch(generator), strict=False):
+            began = time.monotonic()
+            moved = to_device(batch, road.precision.device)
+            with road.precision.autocast():
+                pairs = zip(stage.objectives, states, strict=True)
+                terms = [o.loss(model, s, moved, generator) for o, s in pairs]
+                torch.stack([v.float() for t in terms for v in t.values()]).sum().backward()
+            times.append(time.monotonic() - began)
+    model.zero_grad(set_to_none=True)
+    with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])
+    check = len(feed.validation) / max(1, len(feed.train)) / 2.5  # a forward pass costs less than half of a step
+    return min(times) * feed.steps * (1.15 + check)
+
+
+@torch.inference_mode()
+def _pass(model: Model, road: Road, rows: np.ndarray, device: torch.device, *, features: bool) -> np.ndarray:
+    """Features or outputs of rows by a model that is no longer the road's own."""
+    model.eval()
+    feed = Feed(supply=road.supply, train=rows[:0], validation=rows, size=32, augment=False)
+    out: np.ndarray | None = None
+    for positions, batch in feed.check():
+        moved = to_device(batch, device)
+        with road.precision.autocast():
+            value = (model.pooled(moved) if features else model.output(moved)).float().cpu().numpy()
+        out = np.zeros((len(rows), value.shape[1]), np.float32) if out is None else out
+        out[positions] = value
+    assert out is not None
+    return out
+
+
+def _must_be_finite(seen: Progression, recipe: Recipe) -> None:
+    if seen.ended == "diverged" and not seen.best:
+        raise LandbridgeError(f"{recipe.name}: the loss became infinite; try a lower --lr")
+
+
+def _all_rows(order: Order) -> np.ndarray:
+    return np.sort(np.concatenate([order.train, order.validation]))
+
+
+def _rival(workshop: Workshop, order: Order) -> Attempt:
+    """A control that fits itself."""
+    domain = workshop.domain
+    meter = Meter(workshop.device)
+    text = order.recipe.source.removeprefix("rival:")
+    rival = codec.parse("rivals", text)
+    modality = domain.modality.part_name
+    if rival.modalities != ("*",) and modality not in rival.modalities:
+        fits = [n for n in registry.names("rivals") if modality in registry.find("rivals", n).modalities]
+        raise UsageError(f"the rival '{text}' reads {', '.join(rival.modalities)}, not {modality}; use {fits}")
+    deadline = None if math.isinf(order.seconds) else time.monotonic() + order.seconds
+    inner = rival.fit(domain, order.train, order.seed, deadline)
+    output = inner.predict(domain.examples(order.validation))
+    trial = Trial(name=order.recipe.name, recipe=order.recipe.to_json(), status="done", seed=order.seed, role="rival")
+    if len(order.validation):
+        trial.validation = domain.task.score(output, domain.targets[order.validation])
+    trial.seconds, trial.peak_mb = meter.seconds, meter.peak_mb
+    trial.trainable = trial.total = sum(a.size for a in inner.state()[1].values())
+    return Attempt(trial=trial, predictor=RivalPredictor(inner, rival), output=output)

@@ -1,0 +1,60 @@
+"""Where the loop gets its batches: from inputs (seen through random views) or from the activation store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from landbridge.core.batch import Batch
+from landbridge.engine.store import Activations
+from landbridge.engine.supply import Supply, in_order, shuffled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """Training and validation batches of one stage.
+
+    `stored` holds one set of activations per view over `stored_rows`, the rest of which the loop never computes
+    again; without it batches are inputs.
+    """
+
+    supply: Supply
+    train: np.ndarray
+    validation: np.ndarray
+    size: int
+    augment: bool
+    stored: tuple[Activations, ...] = ()
+    stored_rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in one epoch."""
+        n = len(self.train)
+        full = -(-n // self.size)
+        return full - 1 if full > 1 and n % self.size == 1 else full
+
+    def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
+        """One pass over the training rows in random batches of like length."""
+        lengths = self.supply.lengths(self.train)
+        for positions in shuffled(lengths, self.size, generator):
+            rows = self.train[positions]
+            if self.stored:
+                view = int(torch.randint(len(self.stored), (1,), generator=generator))
+                yield self._stored(rows, view)
+            else:
+                views = self.supply.views if self.augment else None
+                yield self.supply.batch(rows, views, generator)
+
+    def check(self) -> Iterator[tuple[np.ndarray, Batch]]:
+        """Validation batches with their positions, plain, in an order that costs least padding."""
+        lengths = self.supply.lengths(self.validation)
+        for positions in in_order(self.validation, lengths, 2 * self.size):
+            rows = self.validation[positions]
+            yield positions, self._stored(rows, 0) if self.stored else self.supply.batch(rows)
+
+    def _stored(self, rows: np.ndarray, view: int) -> Batch:
+        places = np.searchsorted(self.stored_rows, rows)
+        return self.stored[view].batch(places, torch.from_numpy(rows.copy()), self.supply.target(rows))

@@ -1,0 +1,235 @@
+"""The one training loop. It knows batches, handles and objectives, and no part by name.
+
+AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with decoupled decay that spares norms and biases, warm-up and cosine,
+clipping at norm 1, early stopping on the validation score (ties by validation loss), gradual unfreezing when the
+curve stalls, micro-batches when memory runs out, exact resume at every epoch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from landbridge.core.batch import Batch
+from landbridge.core.contracts import Handle, Objective, Task
+from landbridge.core.model import Model
+from landbridge.core.recipe import Stage
+from landbridge.core.seeds import stream, torch_generator
+from landbridge.engine.average import Average
+from landbridge.engine.checkpoint import Checkpoint
+from landbridge.engine.feed import Feed
+from landbridge.engine.precision import Precision
+from landbridge.engine.schedule import rate
+from landbridge.engine.supply import to_device
+
+CLIP = 1.0
+Watch = Callable[[float, float], str]  # (share of the schedule done, best validation) -> reason to stop, or ""
+
+
+@dataclass
+class Progression:
+    """What the loop has seen so far; `best` are the moving weights at the best epoch."""
+
+    epoch: int = 0
+    step: int = 0
+    level: int = 0
+    stale: int = 0
+    best_epoch: int = 0
+    best_score: float = -math.inf
+    best_loss: float = math.inf
+    best: dict[str, Tensor] = field(default_factory=dict)
+    curve: list[dict[str, float]] = field(default_factory=list)
+    ended: str = ""  # why training ended before its last epoch
+
+
+@dataclass(kw_only=True)
+class Loop:
+    """Trains one stage. `stop_after` ends a schedule of `epochs` early, as a refit of the best length does."""
+
+    model: Model
+    handle: Handle
+    objectives: Sequence[Objective]
+    states: Sequence[nn.Module]
+    stage: Stage
+    feed: Feed
+    task: Task
+    precision: Precision
+    seed: int
+    epochs: int
+    stop_after: int
+    deadline: float = math.inf
+    watch: Watch = lambda share, best: ""
+    checkpoint: Checkpoint | None = None
+    clock: Callable[[], float] = time.monotonic
+
+    def run(self) -> Progression:
+        """Train until the last epoch, the deadline, or the end of patience; the best weights are left in the model."""
+        self.micro = self.stage.batch
+        seen = Progression()
+        self._start(self.handle)
+        self.average = Average(self.stage.average, self.moving, self.epochs * self.feed.steps)
+        if self.checkpoint is not None:
+            seen = self.checkpoint.restore(self, seen)
+        began, spent = self.clock(), sum(p["seconds"] for p in seen.curve)
+        while seen.epoch < self.stop_after and not seen.ended:
+            loss = self._epoch(seen)
+            seen.epoch += 1
+            self._look(seen, loss, spent + self.clock() - began)
+            if self.checkpoint is not None:
+                self.checkpoint.save(self, seen)
+        if seen.best:
+            _load(seen.best, self._all())
+        elif self.average.kept:
+            _load(self.average.kept, self.moving)
+        return seen
+
+    def _start(self, handle: Handle) -> None:
+        """Let the groups of a handle move under a fresh optimiser."""
+        self.current = handle
+        peak = self.stage.lr or handle.lr
+        groups = []
+        for group in handle.groups:
+            for p in group["params"]:
+                p.requires_grad_(True)
+            groups.append(
+                {
+                    "params": group["params"],
+                    "peak": peak * group.get("scale", 1.0),
+                    "lr": 0.0,
+                    "weight_decay": self.stage.decay if group.get("decay", True) else 0.0,
+                }
+            )
+        learnt = [p for state in self.states for p in state.parameters() if p.requires_grad]
+        if learnt:
+            groups.append({"params": learnt, "peak": peak, "lr": 0.0, "weight_decay": 0.0})
+        self.optimiser = torch.optim.AdamW(groups, lr=0.0)
+        self.moving = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+
+    def _all(self) -> dict[str, Tensor]:
+        """The tensors that training may change: moving parameters and the buffers of moving modules."""
+        inside = {id(b) for m in self.current.moving for b in m.buffers()}
+        buffers = {n: b for n, b in self.model.named_buffers() if id(b) in inside}
+        return {**self.moving, **buffers}
+
+    def _epoch(self, seen: Progression) -> float:
+        """One pass; its randomness depends on seed and epoch alone, so that a resumed run repeats it exactly."""
+        generator = torch_generator(self.seed, "epoch", seen.epoch)
+        total, count = 0.0, 0
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream(self.seed, "dropout", seen.epoch))
+            self.current.train_mode(self.model)
+            for batch in self.feed.epoch(generator):
+                share = rate(seen.step, self.epochs * self.feed.steps)
+                for group in self.optimiser.param_groups:
+                    group["lr"] = group["peak"] * share
+                loss = self._step(batch, generator)
+                seen.step += 1
+                self.average.update(self.moving, seen.step)
+                total, count = total + loss * len(batch), count + len(batch)
+                if not math.isfinite(loss):
+                    seen.ended = "diverged"
+                    break
+                if self.clock() > self.deadline:
+                    seen.ended = "out of time"
+                    break
+        return total / max(1, count)
+
+    def _step(self, batch: Batch, generator: torch.Generator) -> float:
+        """One optimiser step, in as many micro-batches as memory asks for; the mean loss."""
+        while True:
+            try:
+                return self._attempt(batch, generator)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if self.micro <= 1 or not _memory(error):
+                    raise
+                self.micro //= 2
+
+    def _attempt(self, batch: Batch, generator: torch.Generator) -> float:
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = 0.0
+        for piece in _pieces(batch, self.micro):
+            piece = to_device(piece, self.precision.device)
+            with self.precision.autocast():
+                terms = [
+                    o.loss(self.model, s, piece, generator) for o, s in zip(self.objectives, self.states, strict=True)
+                ]
+                value = torch.stack([v.float() for t in terms for v in t.values()]).sum() * len(piece) / len(batch)
+            value.backward()
+            loss += float(value.detach())
+        if math.isfinite(loss):
+            nn.utils.clip_grad_norm_([p for g in self.optimiser.param_groups for p in g["params"]], CLIP)
+            self.optimiser.step()
+        return loss
+
+    def _look(self, seen: Progression, loss: float, seconds: float) -> None:
+        """Evaluate, remember the best, and decide whether to go on."""
+        point = {"epoch": float(seen.epoch), "loss": loss, "seconds": seconds}
+        if len(self.feed.validation):
+            with self.average.applied(self.moving):
+                output, target = self.outputs()
+                score = self.task.score(output, target)
+                check = float(self.task.loss(torch.from_numpy(output), torch.from_numpy(target)).mean())
+                if not np.isfinite(output).all():
+                    seen.ended = "diverged"
+                elif (score, -check) > (seen.best_score, -seen.best_loss):
+                    seen.best_score, seen.best_loss, seen.best_epoch, seen.stale = score, check, seen.epoch, 0
+                    seen.best = {n: t.detach().clone() for n, t in self._all().items()}
+                else:
+                    seen.stale += 1
+            point |= {"validation": score, "validation_loss": check}
+            if self.stage.patience and seen.stale >= self.stage.patience and not seen.ended:
+                self._stalled(seen)
+            seen.ended = seen.ended or self.watch(seen.epoch / self.epochs, seen.best_score)
+        seen.curve.append({k: v if math.isfinite(v) else 0.0 for k, v in point.items()})
+
+    def _stalled(self, seen: Progression) -> None:
+        """The curve stalls: unfreeze the next level when there is one, else stop."""
+        if seen.level < len(self.handle.levels):
+            self._start(self.handle.levels[seen.level])
+            seen.level, seen.stale = seen.level + 1, 0
+        else:
+            seen.ended = "patience"
+
+    @torch.inference_mode()
+    def outputs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs and targets of the validation rows, in order."""
+        self.model.eval()
+        outputs = np.zeros((len(self.feed.validation), self.task.outputs), np.float32)
+        for positions, batch in self.feed.check():
+            with self.precision.autocast():
+                outputs[positions] = self.model.output(to_device(batch, self.precision.device)).float().cpu().numpy()
+        return outputs, self.feed.supply.domain.targets[self.feed.validation]
+
+
+def _pieces(batch: Batch, size: int) -> Iterator[Batch]:
+    """The batch itself, or slices of at most `size` examples."""
+    n = len(batch)
+    if n <= size:
+        yield batch
+        return
+    for start in range(0, n, size):
+        cut = slice(start, start + size)
+        yield replace(
+            batch,
+            index=batch.index[cut],
+            target=None if batch.target is None else batch.target[cut],
+            inputs=None if batch.inputs is None else {k: v[cut] for k, v in batch.inputs.items()},
+            tokens=None if batch.tokens is None else batch.tokens[cut],
+            mask=None if batch.mask is None else batch.mask[cut],
+        )
+
+
+def _memory(error: Exception) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
+@torch.no_grad()
+def _load(values: dict[str, Tensor], into: dict[str, Tensor]) -> None:
+    for name, value in values.items():
+        into[name].copy_(value)

@@ -1,0 +1,134 @@
+"""A trained model as a predictor: what answers for new examples, and what an artifact holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+
+from landbridge.core import codec, registry
+from landbridge.core.contracts import Predictor, Task
+from landbridge.core.errors import ArtifactError, LandbridgeError
+from landbridge.core.model import Body, Example, Model, weights_hash
+from landbridge.engine.supply import in_order
+from landbridge.nn.heads import Head
+
+CHUNK = 512  # examples held at a time
+BATCH = 32
+
+
+class ModelPredictor:
+    """Predicts in float32, so that the same weights give the same numbers before and after saving."""
+
+    def __init__(self, model: Model, *, source: str, bridge: Any, facts: Mapping[str, Any], origin: str) -> None:
+        self.model = model.eval().float()
+        self.source = source
+        self.bridge = bridge
+        self.facts = dict(facts)
+        self.origin = origin  # hash of the source's weights before training
+
+    @torch.inference_mode()
+    def predict(self, examples: Iterable[Example]) -> np.ndarray:
+        """output_NC of any number of examples, in order; memory stays flat."""
+        prepare, device = self.model.body.prepare, next(self.model.parameters()).device
+        pieces: list[np.ndarray] = []
+        iterator = iter(examples)
+        while chunk := [prepare(e) for e in islice(iterator, CHUNK)]:
+            lengths = np.array([max(a.size for a in arrays.values()) for arrays in chunk])
+            output: np.ndarray | None = None
+            for positions in in_order(np.arange(len(chunk)), lengths, BATCH):
+                inputs = {k: v.to(device) for k, v in prepare.collate([chunk[p] for p in positions]).items()}
+                piece = self.model(inputs).float().cpu().numpy()
+                output = np.zeros((len(chunk), piece.shape[1]), np.float32) if output is None else output
+                output[positions] = piece
+            if output is not None:
+                pieces.append(output)
+        return np.concatenate(pieces) if pieces else np.zeros((0, 0), np.float32)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """JSON and arrays; a body that ships with the package gives only what training changed, and its hash."""
+        body = self.model.body
+        arrays = {f"body/{n}": t.detach().cpu().numpy() for n, t in body.net.state_dict().items()}
+        complete = not self.source.startswith("embedded:")
+        if not complete:
+            original = open_source(self.source).net.state_dict()
+            arrays = {n: a for n, a in arrays.items() if not np.array_equal(a, original[n[5:]].numpy())}
+        head = self.model.head
+        assert isinstance(head, Head)
+        arrays |= {f"head/{n}": t.detach().cpu().numpy() for n, t in head.state_dict().items()}
+        facts = {
+            "kind": "model",
+            "source": self.source,
+            "source_sha256": self.origin,
+            "complete": complete,
+            "bridge": codec.to_json(self.bridge),
+            "facts": self.facts,
+            "taps": list(self.model.taps),
+            "head": head.spec(),
+            "preprocess": body.prepare.spec(),
+        }
+        return facts, arrays
+
+
+class RivalPredictor:
+    """A control as a predictor, so that the control that wins is delivered like anything else."""
+
+    def __init__(self, inner: Predictor, rival: Any) -> None:
+        self.inner = inner
+        self.rival = rival
+
+    def predict(self, examples: Iterable[Example]) -> np.ndarray:
+        """output_NC float32, in order."""
+        return self.inner.predict(examples)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """JSON and arrays of the fitted rival."""
+        facts, arrays = self.inner.state()
+        return {"kind": "rival", "rival": codec.to_json(self.rival), "state": facts}, arrays
+
+
+def rebuild(
+    facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], files: Mapping[str, bytes], task: Task
+) -> Predictor:
+    """The predictor that `state` wrote; `files` are the source's small files. ArtifactError when they do not fit."""
+    if facts["kind"] == "rival":
+        rival = codec.from_json("rivals", facts["rival"])
+        return RivalPredictor(rival.rebuild(task, facts["state"], arrays), rival)
+    body = _rebuilt_body(facts, arrays, files)
+    bridge = codec.from_json("bridges", facts["bridge"])
+    body = bridge.connect(body, facts["facts"])
+    head = Head.from_spec(facts["head"])
+    head.load_state_dict({n[5:]: torch.from_numpy(np.array(a)) for n, a in arrays.items() if n.startswith("head/")})
+    model = Model(body, head, taps=facts["taps"])
+    return ModelPredictor(
+        model, source=facts["source"], bridge=bridge, facts=facts["facts"], origin=facts["source_sha256"]
+    )
+
+
+def _rebuilt_body(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], files: Mapping[str, bytes]) -> Body:
+    source = str(facts["source"])
+    body = (
+        registry.find("sources", source.split(":", 1)[0])().rebuild(files) if facts["complete"] else open_source(source)
+    )
+    if not facts["complete"] and weights_hash(body.net) != facts["source_sha256"]:
+        raise ArtifactError(f"the installed weights of {source} are not those the artifact was made from; reinstall it")
+    weights = {n[5:]: torch.from_numpy(np.array(a)) for n, a in arrays.items() if n.startswith("body/")}
+    try:
+        missing, unexpected = body.net.load_state_dict(weights, strict=bool(facts["complete"]))
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise ArtifactError(f"the weights do not fit the architecture of {source}: {first}") from error
+    if unexpected:
+        raise ArtifactError(f"the weights do not fit the architecture of {source}: unexpected {unexpected[0]}")
+    return body
+
+
+def open_source(source: str, *, weights: bool = True, modality: str | None = None) -> Body:
+    """The body behind `scheme:address`."""
+    scheme, _, address = source.partition(":")
+    if not address:
+        raise LandbridgeError(f"a source is written scheme:name, such as embedded:minilm, got '{source}'")
+    return registry.find("sources", scheme)().open(address, weights=weights, modality=modality)

@@ -1,0 +1,136 @@
+"""What the trials of one domain share: opened sources, prepared examples, features and stored activations."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from landbridge.core import codec
+from landbridge.core.domain import Domain
+from landbridge.core.model import Body, Model, weights_hash
+from landbridge.core.progress import Progress, Tick, silent
+from landbridge.core.seeds import stream, torch_generator
+from landbridge.engine.precision import Precision, pick_precision
+from landbridge.engine.predictor import open_source
+from landbridge.engine.store import Activations, ActivationStore
+from landbridge.engine.supply import Supply, in_order, to_device
+
+SAMPLE = 16  # examples on which the precision is chosen
+
+
+@dataclass
+class Road:
+    """A source connected to the domain by a bridge, untouched by training: what trials copy and share.
+
+    `features` fills row by row: NxD with NaN where a row was not asked for yet, one array per set of taps.
+    """
+
+    source: str
+    bridge: Any
+    facts: Mapping[str, Any]
+    body: Body
+    origin: str
+    supply: Supply
+    precision: Precision
+    kept: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """Everything that decides the activations of a row."""
+        return {
+            "weights": self.origin,
+            "prepare": self.body.prepare.spec(),
+            "data": self.supply.domain.fingerprint,
+        }
+
+
+class Workshop:
+    """Opens each source once and lends copies; computes each row's features once."""
+
+    def __init__(
+        self, domain: Domain, *, device: torch.device, folder: Path, seed: int = 0, progress: Progress = silent
+    ) -> None:
+        self.domain = domain
+        self.device = device
+        self.seed = seed
+        self.progress = progress
+        self.folder = folder
+        self.store = ActivationStore(folder / "activations")
+        self._roads: dict[str, Road] = {}
+        self._supplies: dict[str, Supply] = {}
+
+    def road(self, source: str, bridge: Any, rows: np.ndarray) -> Road:
+        """The connected source; what the bridge must learn it learns from `rows`, which hold no test row."""
+        name = f"{source}|{codec.text(bridge)}"
+        opened = self._roads.get(name)
+        if opened is None or opened.facts != bridge.fit(opened.body, self.domain, rows):
+            self.progress(Tick(stage="open", detail=source))
+            body = open_source(source, modality=self.domain.modality.part_name)
+            if source.startswith("scratch:"):
+                body.reset(torch_generator(self.seed, "scratch", source))
+            origin = weights_hash(body.net)
+            facts = bridge.fit(body, self.domain, rows)
+            body = bridge.connect(body, facts).to(self.device).eval()
+            supply = self._supply(body)
+            sample = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
+            inputs = {k: v.to(self.device) for k, v in supply.inputs(sample).items()}
+            precision = pick_precision(self.device, Model(body, torch.nn.Identity()), inputs)
+            opened = Road(source, bridge, facts, body, origin, supply, precision)
+            self._roads[name] = opened
+        return opened
+
+    def _supply(self, body: Body) -> Supply:
+        """Bodies that prepare alike share the prepared examples."""
+        key = json.dumps([body.reads, body.prepare.spec()], sort_keys=True)
+        if key not in self._supplies:
+            self._supplies[key] = Supply(self.domain, body.prepare, body.views)
+        return self._supplies[key]
+
+    def lend(self, road: Road, seed: int) -> Body:
+        """A copy that a trial may train; a body without weights starts from its own seed."""
+        body = copy.deepcopy(road.body)
+        if road.source.startswith("scratch:") and seed != self.seed:
+            body.reset(torch.Generator().manual_seed(stream(seed, "scratch", road.source)))
+        return body
+
+    @torch.inference_mode()
+    def features(self, road: Road, model: Model, rows: np.ndarray, size: int = 64) -> np.ndarray:
+        """Features of `rows` (N,D) float32 by a model whose body is still the road's own; each row is computed once."""
+        values, known = road.kept.get(model.taps, (np.zeros((0, 0), np.float32), np.zeros(len(self.domain), bool)))
+        missing = rows[~known[rows]]
+        if len(missing):
+            lengths, done = road.supply.lengths(missing), 0
+            model.eval()
+            for positions in in_order(missing, lengths, size):
+                batch = to_device(road.supply.batch(missing[positions]), self.device)
+                with road.precision.autocast():
+                    piece = model.features(batch.inputs or {}).float().cpu().numpy()
+                if not len(values):
+                    values = np.zeros((len(self.domain), piece.shape[1]), np.float32)
+                values[missing[positions]] = piece
+                done += len(positions)
+                self.progress(Tick(stage="features", done=done / len(missing), detail=road.source))
+            known[missing] = True
+            road.kept[model.taps] = (values, known)
+        return values[rows]
+
+    def activations(
+        self, road: Road, model: Model, rows: np.ndarray, *, depth: int, views: int
+    ) -> tuple[Activations, ...] | None:
+        """Stored tokens entering block `depth` in the plain and `views - 1` random views; None when too large."""
+        with torch.inference_mode(), road.precision.autocast():
+            sample = {k: v.to(self.device) for k, v in road.supply.inputs(rows[:1]).items()}
+            tokens, _ = model.tokens_at(depth, sample)
+        if not self.store.fits(len(rows), tokens.shape[1], tokens.shape[2], views):
+            return None
+        return tuple(
+            self.store.tokens(model, road.supply, rows, depth=depth, view=v, key=road.key, precision=road.precision)
+            for v in range(views)
+        )
