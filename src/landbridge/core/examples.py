@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
+import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,12 +39,18 @@ class Blob:
         """All bytes; DataError naming the file when it is empty or cannot be read."""
         try:
             if self.member:
-                with zipfile.ZipFile(self.path) as archive:
-                    data = archive.read(self.member)
+                at = self.path.stat()
+                data = _archive(self.path, at.st_mtime_ns, at.st_size, os.getpid()).read(self.member)
             else:
                 data = self.path.read_bytes()
-        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise DataError(f"{self.name}: cannot be read ({error}); check the file and its permissions") from error
         if not data:
             raise DataError(f"{self.name}: the file is empty (0 bytes); remove or replace it")
         return data
+
+
+@lru_cache(maxsize=8)
+def _archive(path: Path, changed: int, size: int, process: int) -> zipfile.ZipFile:
+    """An archive kept open, one for each process: reading its directory anew would cost more than most members."""
+    return zipfile.ZipFile(path)
