@@ -1,6 +1,6 @@
 """Measures that look only at the order of scores, under many weightings of the same rows at once.
 
-Shapes: R weightings, N rows, G groups of tied scores. Integer weights give what the replicated rows would give.
+Shapes: R weightings, N rows, P positive rows. Integer weights give what the replicated rows would give.
 """
 
 from __future__ import annotations
@@ -11,20 +11,29 @@ from landbridge.tasks.counting import ratio
 
 
 def auc(score_N: np.ndarray, positive_N: np.ndarray, weights_RN: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve, R: P(score of a positive > of a negative), ties half; NaN with one class only."""
-    order, starts = _ties(score_N)
-    above_RG, below_RG = _split(positive_N, weights_RN, order, starts)
-    lower_RG = np.cumsum(below_RG, axis=1) - 0.5 * below_RG
-    return ratio((above_RG * lower_RG).sum(1), above_RG.sum(1) * below_RG.sum(1))
+    """Area under the ROC curve, R: P(score of a positive > of a negative), ties half; NaN with one class only.
+
+    From the sum of the positives' ranks (Mann and Whitney 1947), so only their columns are read after one cumulation.
+    """
+    order, lower, upper = _ties(score_N)
+    below_RN = _cumulated(weights_RN[:, order])
+    positive = np.flatnonzero(positive_N[order])
+    rank_RP = 0.5 * (below_RN[:, lower[positive]] + below_RN[:, upper[positive]])
+    weight_RP = weights_RN[:, order[positive]]
+    total_R = weight_RP.sum(1)
+    wins_R = np.einsum("rp,rp->r", weight_RP, rank_RP) - 0.5 * total_R**2
+    return ratio(wins_R, total_R * (below_RN[:, -1] - total_R))
 
 
 def average_precision(score_N: np.ndarray, positive_N: np.ndarray, weights_RN: np.ndarray) -> np.ndarray:
     """Average precision, R: precision at each threshold weighted by the step in recall; NaN without positives."""
-    order, starts = _ties(-score_N)
-    hit_RG, miss_RG = _split(positive_N, weights_RN, order, starts)
-    found_RG = np.cumsum(hit_RG, axis=1)
-    precision_RG = ratio(found_RG, found_RG + np.cumsum(miss_RG, axis=1))
-    return ratio(np.where(hit_RG > 0, hit_RG * precision_RG, 0.0).sum(1), hit_RG.sum(1))
+    order, _, upper = _ties(-score_N)
+    positive = np.flatnonzero(positive_N[order])
+    taken_RP = _cumulated(weights_RN[:, order])[:, upper[positive]]
+    weight_RP = weights_RN[:, order[positive]]
+    found_RP = _cumulated(weight_RP)[:, np.searchsorted(positive, upper[positive])]
+    precision_RP = np.divide(found_RP, taken_RP, out=np.zeros_like(taken_RP), where=taken_RP > 0)
+    return ratio(np.einsum("rp,rp->r", weight_RP, precision_RP), weight_RP.sum(1))
 
 
 def spearman(one_N: np.ndarray, other_N: np.ndarray, weights_RN: np.ndarray) -> np.ndarray:
@@ -40,29 +49,25 @@ def spearman(one_N: np.ndarray, other_N: np.ndarray, weights_RN: np.ndarray) -> 
     return ratio(product_R, np.sqrt(one_R * other_R))
 
 
-def _ties(score_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ascending order, and where in it each group of equal scores starts."""
+def _ties(score_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ascending order, and for each place in it where its group of equal scores begins and where it ends."""
     order = np.argsort(score_N, kind="stable")
     ranked = score_N[order]
-    return order, np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    sizes = np.diff(np.r_[starts, len(ranked)])
+    return order, np.repeat(starts, sizes), np.repeat(starts + sizes, sizes)
 
 
-def _split(
-    positive_N: np.ndarray, weights_RN: np.ndarray, order: np.ndarray, starts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of positives and of negatives in each group of ties, both RxG."""
-    sorted_RN = weights_RN[:, order]
-    positive = positive_N[order].astype(np.float64)
-    all_RG = np.add.reduceat(sorted_RN, starts, axis=1)
-    positive_RG = np.add.reduceat(sorted_RN * positive, starts, axis=1)
-    return positive_RG, all_RG - positive_RG
+def _cumulated(weights_RN: np.ndarray) -> np.ndarray:
+    """Weight before each place, Rx(N+1), the last column being the total."""
+    below = np.zeros((weights_RN.shape[0], weights_RN.shape[1] + 1))
+    np.cumsum(weights_RN, axis=1, out=below[:, 1:])
+    return below
 
 
 def _ranks(value_N: np.ndarray, weights_RN: np.ndarray) -> np.ndarray:
     """Mid-rank of each row among the weighted rows, RxN."""
-    order, starts = _ties(value_N)
-    group_RG = np.add.reduceat(weights_RN[:, order], starts, axis=1)
-    middle_RG = np.cumsum(group_RG, axis=1) - 0.5 * group_RG
-    group_N = np.empty(len(value_N), dtype=np.int64)
-    group_N[order] = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(value_N)]))
-    return middle_RG[:, group_N]
+    order, lower, upper = _ties(value_N)
+    below_RN = _cumulated(weights_RN[:, order])
+    place = np.argsort(order)
+    return 0.5 * (below_RN[:, lower[place]] + below_RN[:, upper[place]])
