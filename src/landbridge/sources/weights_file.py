@@ -1,0 +1,50 @@
+"""What is said about a file of weights: its hash and its licence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+def sha256(path: Path) -> str:
+    """sha256 of a file, remembered within this process as long as size and time of change stay the same."""
+    stat = path.stat()
+    return _sha256(path, stat.st_size, stat.st_mtime_ns)
+
+
+@cache
+def _sha256(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def licence(folder: Path) -> str:
+    """The licence a model folder states (model card, configuration or LICENSE file), or an empty text."""
+    card = folder / "README.md"
+    if card.is_file():
+        found = re.search(r"^license:\s*[\"']?([\w.+-]+)", card.read_text("utf-8", "replace")[:4000], re.MULTILINE)
+        if found:
+            return found[1]
+    stated = json_file(folder / "config.json").get("license")
+    if isinstance(stated, str):
+        return stated
+    for name, text in (("apache-2.0", "Apache License"), ("mit", "MIT License"), ("bsd", "Redistribution and use")):
+        file = folder / "LICENSE"
+        if file.is_file() and text in file.read_text("utf-8", "replace")[:2000]:
+            return name
+    return ""
+
+
+def json_file(path: Path) -> dict[str, Any]:
+    """A JSON object on disk, empty where the file is missing or holds something else."""
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
