@@ -62,7 +62,7 @@ class Attempt:
     """A finished trial: the predictor, its outputs on the validation rows, and the record."""
 
     trial: Trial
-    predictor: Predictor
+    predictor: Predictor | None  # None when the attempt was read back from a journal
     output: np.ndarray
     lengths: tuple[tuple[int, int], ...] = ()  # per gradient stage: best epoch, scheduled epochs
     memory: Memory = field(default_factory=dict)

@@ -1,0 +1,44 @@
+"""What a run has finished so far, on disk, so that an interrupted one goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load, save
+
+from landbridge.core.files import write_bytes
+from landbridge.core.finding import Trial
+from landbridge.engine.attempt import Attempt
+
+
+class Journal:
+    """One file for each finished attempt: its record and its validation outputs; weights are trained again by a refit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def checkpoint(self, key: str) -> Path:
+        """Where the loop of an attempt keeps its state."""
+        return self.folder / key
+
+    def keep(self, key: str, done: Attempt) -> None:
+        """Write a finished attempt, whole or not at all."""
+        record = {"trial": done.trial.to_json(), "lengths": done.lengths}
+        tensors = {"output": np.ascontiguousarray(done.output)}
+        write_bytes(self.folder / f"{key}.attempt", save(tensors, metadata={"record": json.dumps(record)}))
+
+    def find(self, key: str) -> Attempt | None:
+        """A finished attempt without its predictor, or None."""
+        path = self.folder / f"{key}.attempt"
+        if not path.exists():
+            return None
+        data = path.read_bytes()
+        head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        record = json.loads(head["__metadata__"]["record"])
+        known = {f.name for f in fields(Trial)}
+        trial = Trial(**{k: v for k, v in record["trial"].items() if k in known})
+        lengths = tuple((int(a), int(b)) for a, b in record["lengths"])
+        return Attempt(trial=trial, predictor=None, output=load(data)["output"], lengths=lengths)

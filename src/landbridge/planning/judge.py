@@ -1,0 +1,138 @@
+"""Open the test set once: refit the best recipe and the controls on all other rows and look at the same test rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from landbridge.core.domain import Domain, Fold
+from landbridge.core.finding import Judgement
+from landbridge.core.progress import Tick
+from landbridge.core.recipe import Recipe
+from landbridge.core.seeds import stream
+from landbridge.engine.attempt import Attempt, Order, attempt
+from landbridge.engine.workshop import Workshop
+from landbridge.planning.search import Search, Standing
+
+TRANSFER = "transfer"
+LEAST_GROWTH = 1.02  # a refit must bring at least this many times the rows
+
+
+@dataclass
+class Opened:
+    """What one fold's test rows showed: outputs by role (transfer, trivial, rival, scratch), and who was chosen."""
+
+    fold: Fold
+    winners: Mapping[str, Standing]
+    finals: dict[str, Attempt]
+    outputs: dict[str, np.ndarray]
+    chosen: str
+    validation_rows: np.ndarray
+    validation_output: np.ndarray
+    refitted: dict[str, bool] = field(default_factory=dict)
+
+
+def winners(search: Search) -> dict[str, Standing]:
+    """The best standing of each role."""
+    found: dict[str, Standing] = {}
+    for role in ("candidate", "trivial", "rival", "scratch"):
+        best = search.best([s for s in search.standings if s.candidate.role == role])
+        if best is not None:
+            found[TRANSFER if role == "candidate" else role] = best
+    return found
+
+
+def open_test(search: Search, reserve: float) -> Opened:
+    """Refit each role's winner on all rows that are not test and predict the test rows.
+
+    Which of them is chosen was decided on validation before. A refit that the time left does not allow is replaced
+    by the model of the trial, which saw the training part only.
+    """
+    workshop, fold = search.workshop, search.fold
+    best = winners(search)
+    leader = search.best(list(best.values()))
+    assert leader is not None
+    chosen = next(role for role, s in best.items() if s is leader)
+    finals: dict[str, Attempt] = {}
+    refitted: dict[str, bool] = {}
+    outputs: dict[str, np.ndarray] = {}
+    order = sorted(best, key=lambda role: (role != chosen, best[role].seconds))
+    for role in order:
+        workshop.progress(Tick(stage="judge", done=len(finals) / len(best), detail=best[role].candidate.recipe.name))
+        others = [best[r].seconds for r in order if r not in finals and r != role and _lacks_model(best[r])]
+        room = search.budget.left - reserve - sum(others)
+        finals[role], refitted[role] = refit(workshop, best[role], fold, search.seed, room)
+        predictor = finals[role].predictor
+        assert predictor is not None
+        outputs[role] = predictor.predict(workshop.domain.examples(fold.test))
+    attempts = leader.attempts
+    rows = np.concatenate([fold.pairs[p].validation for p in attempts])
+    validation = np.concatenate([a.output for a in attempts.values()])
+    return Opened(fold, best, finals, outputs, chosen, rows, validation, refitted)
+
+
+def refit(workshop: Workshop, standing: Standing, fold: Fold, seed: int, room: float) -> tuple[Attempt, bool]:
+    """The standing's recipe trained on all rows that are not test, for the length that was best on validation.
+
+    `room` seconds allow it or not; without room the trial's own model is returned, and False.
+    """
+    rest = fold.rest
+    first = min(standing.attempts)
+    trial = standing.attempts[first]
+    growth = len(rest) / max(1, len(fold.pairs[first].train))
+    share = sum(best for best, _ in standing.lengths) / max(1, len(trial.trial.curve)) if standing.lengths else 1.0
+    wanted = standing.seconds * growth * min(1.0, share) * 1.1
+    if trial.predictor is not None and (wanted > room or growth < LEAST_GROWTH):
+        return trial, False
+    done = final_fit(workshop, standing.candidate.recipe, rest, standing.lengths, seed, max(1.0, room))
+    return done, True
+
+
+def final_fit(
+    workshop: Workshop,
+    recipe: Recipe,
+    rows: np.ndarray,
+    lengths: Sequence[tuple[int, int]],
+    seed: int,
+    room: float = math.inf,
+) -> Attempt:
+    """Train a recipe on `rows` without looking at a validation score, for known lengths."""
+    order = Order(
+        recipe=recipe,
+        train=rows,
+        validation=rows[:0],
+        seed=stream(seed, "final") % 2**31,
+        seconds=room,
+        lengths=tuple(lengths),
+    )
+    return attempt(workshop, order)
+
+
+def pool(domain: Domain, opened: Sequence[Opened], seed: int) -> tuple[Judgement, dict[str, np.ndarray]]:
+    """One judgement over all folds; `controls` hold every role that is not the chosen one, also `transfer`."""
+    rows = np.concatenate([o.fold.test for o in opened])
+    roles = [r for r in opened[0].outputs if all(r in o.outputs for o in opened)]
+    by_role = {r: np.concatenate([o.outputs[r] for o in opened]) for r in roles}
+    chosen = np.concatenate([o.outputs[o.chosen] for o in opened])
+    validation = np.concatenate([o.validation_rows for o in opened])
+    judgement = Judgement(
+        task=domain.task,
+        rows=rows,
+        target=domain.targets[rows],
+        output=chosen,
+        controls={r: by_role[r] for r in roles if r != TRANSFER},
+        validation_target=domain.targets[validation],
+        validation_output=np.concatenate([o.validation_output for o in opened]),
+        groups=None if domain.groups is None else domain.groups[rows],
+        slices={name: values[rows] for name, values in domain.slices.items()},
+        labels=[domain.labels[int(r)] for r in rows] if len(domain.labels) else [f"row {r}" for r in rows],
+        seed=seed,
+    )
+    return judgement, by_role
+
+
+def _lacks_model(standing: Standing) -> bool:
+    return all(a.predictor is None for a in standing.attempts.values())

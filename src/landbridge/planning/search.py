@@ -1,0 +1,265 @@
+"""Try the candidates on one fold within a time budget: cheapest first, hopeless ones dropped early.
+
+The best on validation wins; candidates are compared over the pairs that all of them ran on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from landbridge.core.clock import Budget
+from landbridge.core.domain import Domain, Fold
+from landbridge.core.errors import LandbridgeError
+from landbridge.core.finding import Trial
+from landbridge.core.progress import Tick
+from landbridge.core.recipe import Recipe
+from landbridge.core.seeds import stream
+from landbridge.engine.attempt import Attempt, Order, attempt
+from landbridge.engine.journal import Journal
+from landbridge.engine.workshop import Workshop
+from landbridge.planning.candidates import Candidate, scratch
+
+SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
+EARLY = 0.3  # of its schedule after which a trial may be dropped
+
+
+@dataclass
+class Standing:
+    """One candidate's results over the pairs of a fold; `attempts` by pair, in the order they ran."""
+
+    candidate: Candidate
+    attempts: dict[int, Attempt] = field(default_factory=dict)
+    trial: Trial | None = None
+
+    @property
+    def score(self) -> float:
+        """Mean validation score over its pairs, minus infinity when it has none."""
+        scores = [a.trial.validation for a in self.attempts.values() if a.trial.validation is not None]
+        return float(np.mean(scores)) if scores else -math.inf
+
+    def over(self, pairs: set[int]) -> float:
+        """Mean validation score over some of its pairs."""
+        scores = [self.attempts[p].trial.validation for p in sorted(pairs)]
+        return float(np.mean([s for s in scores if s is not None])) if scores else self.score
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of one attempt, the mean."""
+        return float(np.mean([a.trial.seconds for a in self.attempts.values()])) if self.attempts else 0.0
+
+    @property
+    def lengths(self) -> tuple[tuple[int, int], ...]:
+        """Best and scheduled epochs of each gradient stage, the median over pairs."""
+        columns = zip(*(a.lengths for a in self.attempts.values()), strict=False)
+        return tuple((max(1, round(float(np.median([b for b, _ in c])))), max(e for _, e in c)) for c in columns)
+
+
+@dataclass
+class Search:
+    """The comparison on one fold."""
+
+    workshop: Workshop
+    fold: Fold
+    number: int
+    budget: Budget
+    journal: Journal
+    seed: int
+    standings: list[Standing] = field(default_factory=list)
+
+    def run(self, candidates: Sequence[Candidate], controls: Sequence[Candidate], reserve: float) -> list[Standing]:
+        """All standings, in the order they were tried. `reserve` seconds are kept for what comes after."""
+        deadline = self.budget.left - reserve
+        began = self.budget.spent
+        quick = [c for c in candidates if _closed(c.recipe)]
+        slow = [c for c in candidates if not _closed(c.recipe)]
+        for control in controls:
+            self._try(control, pairs=1, seconds=0.25 * deadline)
+        for number, candidate in enumerate(quick):
+            room = deadline - (self.budget.spent - began)
+            if number == 0 or room > 1.5 * self.standings[-1].seconds:
+                self._try(candidate, pairs=len(self.fold.pairs), seconds=max(1.0, room))
+            else:
+                self._skip(candidate, "out of time")
+        slow = self._worth(slow)
+        for number, candidate in enumerate(slow):
+            room = deadline - (self.budget.spent - began)
+            share = (room - self._scratch_seconds(room)) / (len(slow) - number) / 2  # its refit costs as much again
+            if share < 2.0 and math.isfinite(share) and self.transfer():
+                self._skip(candidate, "out of time")
+                continue
+            self._try(candidate, pairs=min(len(self.fold.pairs), 3), seconds=max(1.0, share))
+        return self.standings
+
+    def scratch_control(self, seconds: float) -> Standing | None:
+        """The best transfer recipe's architecture without its knowledge; None when no source was used."""
+        best = self.best(self.transfer())
+        if best is None or best.candidate.recipe.source.startswith("scratch:"):
+            return None
+        reason = f"the architecture of {best.candidate.recipe.source} without its knowledge"
+        control = Candidate(recipe=scratch(best.candidate.recipe), role="scratch", reason=reason)
+        return self._try(control, pairs=1, seconds=seconds)
+
+    def transfer(self) -> list[Standing]:
+        """The standings that carry a source's knowledge and came to a result."""
+        return [s for s in self.standings if s.candidate.role == "candidate" and s.attempts]
+
+    @staticmethod
+    def best(standings: Sequence[Standing]) -> Standing | None:
+        """The best on validation over the pairs that all share; of equals the cheapest."""
+        able = [s for s in standings if s.attempts]
+        shared = set.intersection(*(set(s.attempts) for s in able)) if able else set[int]()
+        return max(able, key=lambda s: (s.over(shared), -s.seconds), default=None)
+
+    def _scratch_seconds(self, room: float) -> float:
+        return 0.2 * room if math.isfinite(room) else 0.0
+
+    def _worth(self, slow: list[Candidate]) -> list[Candidate]:
+        """Gradient recipes of the sources in the order of their probes; a bridge that probes worse is left out."""
+        probes = {(_road(s.candidate.recipe)): s.score for s in self.transfer()}
+        if not probes:
+            return slow
+        known = [c for c in slow if _road(c.recipe) in probes]
+        rest = [c for c in slow if _road(c.recipe) not in probes]
+        return sorted(known, key=lambda c: -probes[_road(c.recipe)]) + rest
+
+    def _skip(self, candidate: Candidate, why: str) -> None:
+        standing = Standing(candidate)
+        standing.trial = Trial(
+            name=candidate.recipe.name,
+            recipe=candidate.recipe.to_json(),
+            status=why,
+            reason=candidate.reason,
+            role=candidate.role,
+            fold=self.number,
+        )
+        self.standings.append(standing)
+
+    def _try(self, candidate: Candidate, *, pairs: int, seconds: float) -> Standing:
+        """Run a candidate on its pairs until its seconds are used up; the first pair always runs."""
+        standing = Standing(candidate)
+        self.standings.append(standing)
+        began = self.budget.spent
+        for number in range(pairs):
+            used = self.budget.spent - began
+            if number and used + standing.seconds > seconds:
+                break
+            try:
+                standing.attempts[number] = self._attempt(candidate, number, (seconds - used) / (pairs - number))
+            except LandbridgeError as error:
+                standing.trial = self._failed(candidate, error)
+                if candidate.role == "candidate" and self.number == 0 and not _closed(candidate.recipe):
+                    break
+                if candidate.role != "candidate":
+                    break
+                raise
+        if standing.attempts:
+            standing.trial = self._summary(standing)
+        return standing
+
+    def _attempt(self, candidate: Candidate, pair: int, seconds: float) -> Attempt:
+        split = self.fold.pairs[pair]
+        seed = stream(self.seed, self.number, pair) % 2**31
+        key = _key(candidate.recipe, self.number, pair, seed, self.workshop.domain)
+        known = self.journal.find(key)
+        if known is not None:
+            return known
+        leader = self.best([s for s in self.standings if pair in s.attempts])
+
+        def watch(share: float, best: float) -> str:
+            self._tick(candidate, share)
+            if leader is None or share < EARLY:
+                return ""
+            ahead = leader.attempts[pair].trial.validation or -math.inf
+            slack = SURE * _standard_error(ahead, len(split.validation))
+            return "eliminated" if best + slack < ahead else ""
+
+        self._tick(candidate, 0.0)
+        order = Order(
+            recipe=candidate.recipe,
+            train=split.train,
+            validation=split.validation,
+            seed=seed,
+            seconds=seconds,
+            watch=watch,
+            checkpoint=self.journal.checkpoint(key),
+        )
+        done = attempt(self.workshop, order)
+        self.journal.keep(key, done)
+        return done
+
+    def _tick(self, candidate: Candidate, share: float) -> None:
+        best = self.best(self.standings)
+        self.workshop.progress(
+            Tick(
+                stage="compare",
+                done=share,
+                detail=candidate.recipe.name,
+                best=best.score if best else None,
+                left=self.budget.left if math.isfinite(self.budget.left) else None,
+            )
+        )
+
+    def _summary(self, standing: Standing) -> Trial:
+        """One record of a candidate over its pairs."""
+        first = next(iter(standing.attempts.values())).trial
+        scores = [a.trial.validation for a in standing.attempts.values() if a.trial.validation is not None]
+        ended = first.reason if first.reason in ("eliminated", "out of time", "diverged") else ""
+        return Trial(
+            name=first.name,
+            recipe=first.recipe,
+            validation=standing.score if scores else None,
+            interval=(min(scores), max(scores)) if len(scores) > 1 else None,
+            seconds=sum(a.trial.seconds for a in standing.attempts.values()),
+            peak_mb=max(a.trial.peak_mb for a in standing.attempts.values()),
+            trainable=first.trainable,
+            total=first.total,
+            status="eliminated" if ended == "eliminated" else "done",
+            reason=standing.candidate.reason,
+            role=standing.candidate.role,
+            fold=self.number,
+            seed=self.seed,
+            epochs=first.epochs,
+            curve=first.curve,
+        )
+
+    def _failed(self, candidate: Candidate, error: LandbridgeError) -> Trial:
+        return Trial(
+            name=candidate.recipe.name,
+            recipe=candidate.recipe.to_json(),
+            status="failed",
+            reason=str(error),
+            role=candidate.role,
+            fold=self.number,
+        )
+
+
+def _closed(recipe: Recipe) -> bool:
+    """Whether a recipe takes no gradient steps."""
+    return all(type(s.tuning).part_name == "probe" for s in recipe.stages)
+
+
+def _road(recipe: Recipe) -> str:
+    return json.dumps([recipe.source, recipe.to_json()["bridge"]])
+
+
+def _standard_error(score: float, rows: int) -> float:
+    """Of a proportion; for other metrics a cautious stand-in of the same size."""
+    p = min(max(score, 0.1), 0.9)
+    return math.sqrt(p * (1 - p) / max(1, rows))
+
+
+def _key(recipe: Recipe, fold: int, pair: int, seed: int, domain: Domain) -> str:
+    text = json.dumps([recipe.to_json(), fold, pair, seed, domain.fingerprint], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def state_folder(out: Path) -> Path:
+    """Where a run keeps what an interrupted one goes on from."""
+    return out.with_name(f".{out.name}.state")

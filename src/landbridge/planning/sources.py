@@ -1,0 +1,32 @@
+"""Which sources are at hand for a domain, when none is named."""
+
+from __future__ import annotations
+
+from landbridge.core import registry
+from landbridge.core.domain import Domain
+from landbridge.engine.predictor import open_source
+from landbridge.planning.candidates import routes
+
+MOST = 4  # sources tried when none is named
+FROM_NOTHING = "scratch:convnet"
+
+
+def default_sources(domain: Domain) -> list[str]:
+    """Addresses that a bridge connects to the domain, the data's own modality first; an architecture without weights
+    where there is none, so that the comparison can still be made."""
+    modality = domain.modality.part_name
+    found = [
+        (entry["reads"] != modality, str(entry["address"]))
+        for scheme in registry.names("sources")
+        for entry in registry.find("sources", scheme)().known()
+        if not str(entry["address"]).startswith("scratch:") and routes(modality, str(entry["reads"]))
+    ]
+    addresses = [address for _, address in sorted(found)][:MOST]
+    if not addresses and routes(modality, "image"):
+        return [FROM_NOTHING]
+    return addresses
+
+
+def readable(address: str, domain: Domain) -> tuple[str, str]:
+    """The address with the modality that its body reads."""
+    return address, open_source(address, weights=False, modality=domain.modality.part_name).reads

@@ -1,0 +1,312 @@
+"""The main road: read, check, plan, compare, judge, report, save. Each step is one call into the room that does it."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from landbridge.core.clock import Budget, parse_duration
+from landbridge.core.domain import Domain
+from landbridge.core.finding import Finding, Judgement, Trial
+from landbridge.core.progress import Progress, Tick, silent
+from landbridge.core.recipe import Recipe
+from landbridge.delivery.artifact import Adapted, Delivery, save
+from landbridge.engine.attempt import Attempt
+from landbridge.engine.journal import Journal
+from landbridge.engine.precision import pick_device
+from landbridge.engine.predictor import ModelPredictor
+from landbridge.engine.workshop import Workshop
+from landbridge.planning.candidates import Candidate, controls, propose
+from landbridge.planning.judge import TRANSFER, Opened, final_fit, open_test, pool
+from landbridge.planning.search import Search, state_folder
+from landbridge.planning.sources import default_sources, readable
+from landbridge.reading.duplicates import find_duplicates, without_duplicates
+from landbridge.reading.read import read
+from landbridge.report.judgement import evaluate_all, transfer_gain
+from landbridge.report.mistakes import with_pictures
+from landbridge.report.page import render
+from landbridge.report.record import assemble, domain_block, plain
+
+DEFAULT_BUDGET = "10m"
+CLOSING = 9.0  # seconds kept for the report, the artifact and the proof that it reloads
+PARITY_ROWS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a run came to: the adapted model on disk, and its evidence."""
+
+    path: Path
+    adapted: Adapted
+    evidence: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<landbridge result in {self.path}: {self.evidence['headline']}>"
+
+    def _repr_html_(self) -> str:
+        return self.adapted._repr_html_()
+
+
+def run(
+    data: str | Path | Domain,
+    *,
+    sources: Sequence[str] | None = None,
+    budget: str | float | None = DEFAULT_BUDGET,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = silent,
+    command: str = "",
+) -> Result:
+    """Find out whether and how transfer pays on `data`, prove it, and leave an artifact in `out`.
+
+    `data` is a path or a domain from `landbridge.read` (for options on columns and splits); `sources` are addresses
+    such as `embedded:minilm`, default all that are at hand; `budget` is wall-clock time (`10m`, seconds, None).
+    """
+    clock = _budget(budget)
+    domain = _domain(data, seed, progress)
+    addresses = list(sources) if sources is not None else default_sources(domain)
+    candidates = propose(domain, [readable(a, domain) for a in addresses])
+    return _walk(domain, candidates, clock, out, seed, device, progress, command)
+
+
+def compare(
+    data: str | Path | Domain,
+    recipes: Sequence[Recipe] | None = None,
+    *,
+    budget: str | float | None = DEFAULT_BUDGET,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = silent,
+    command: str = "",
+) -> Result:
+    """Compare the given recipes (default: those that `run` would try) with each other and with the controls."""
+    if recipes is None:
+        return run(data, budget=budget, out=out, seed=seed, device=device, progress=progress, command=command)
+    clock = _budget(budget)
+    domain = _domain(data, seed, progress)
+    chosen = [Candidate(recipe=r, reason="asked for") for r in recipes]
+    return _walk(domain, chosen, clock, out, seed, device, progress, command)
+
+
+def fit(
+    data: str | Path | Domain,
+    recipe: Recipe,
+    *,
+    budget: str | float | None = DEFAULT_BUDGET,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = silent,
+    command: str = "",
+) -> Result:
+    """Run exactly one recipe, beside the controls that every result is held against; the artifact is that recipe's."""
+    clock = _budget(budget)
+    domain = _domain(data, seed, progress)
+    only = [Candidate(recipe=recipe, reason="asked for")]
+    return _walk(domain, only, clock, out, seed, device, progress, command, keep=True)
+
+
+def assess(
+    data: str | Path | Domain,
+    *,
+    sources: Sequence[str] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """What the data is, what is wrong with it, and how well a probe on each source separates it; no test row is used."""
+    domain = _domain(data, seed, progress)
+    addresses = list(sources) if sources is not None else default_sources(domain)
+    candidates = [c for c in propose(domain, [readable(a, domain) for a in addresses]) if len(c.recipe.stages) == 1]
+    checks = _checks(domain, find_duplicates(domain))
+    with tempfile.TemporaryDirectory(prefix="landbridge-") as folder:
+        workshop = Workshop(domain, device=pick_device(device), folder=Path(folder), seed=seed, progress=progress)
+        search = Search(workshop, domain.folds[0], 0, Budget(), Journal(Path(folder) / "journal"), seed)
+        search.run([c for c in candidates if c.recipe.stages[0].epochs == 0], controls(domain), 0.0)
+    trials = [s.trial for s in search.standings if s.trial is not None]
+    return plain(
+        {
+            "schema": 1,
+            "name": domain.name,
+            "domain": domain_block(domain),
+            "assumptions": [vars(a) for a in domain.assumptions],
+            "checks": checks,
+            "probes": [t.to_json() for t in sorted(trials, key=lambda t: -(t.validation or -math.inf))],
+        }
+    )
+
+
+def _walk(
+    domain: Domain,
+    candidates: Sequence[Candidate],
+    clock: Budget,
+    out: str | Path | None,
+    seed: int,
+    device: str,
+    progress: Progress,
+    command: str,
+    *,
+    keep: bool = False,
+) -> Result:
+    """Check, compare, judge, report and save; an interrupted walk goes on from its journal."""
+    torch.manual_seed(seed)
+    folder = Path(out) if out is not None else Path("landbridge-runs") / domain.name
+    state = state_folder(folder)
+    progress(Tick(stage="check", detail="duplicates across splits"))
+    pairs = find_duplicates(domain)
+    checks = _checks(domain, pairs)
+    domain = without_duplicates(domain, pairs)
+    with tempfile.TemporaryDirectory(prefix="landbridge-") as cache:
+        workshop = Workshop(domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress)
+        journal = Journal(state)
+        opened, trials = _folds(workshop, candidates, clock, journal, seed)
+        judgement, by_role = pool(domain, opened, seed)
+        role, findings, gain = _verdict(judgement, by_role, opened, keep)
+        attempt, recipe = _final(workshop, opened, role, seed, clock)
+        progress(Tick(stage="report", detail="evidence, report, artifact"))
+        record = assemble(
+            domain=domain,
+            chosen=recipe,
+            role=role,
+            judgement=judgement,
+            findings=findings,
+            gain=gain,
+            trials=trials,
+            checks=checks,
+            command=command or _python_command(domain, folder, seed),
+            seed=seed,
+            budget=clock.seconds,
+            opened=1,
+            device=str(workshop.device),
+        )
+        record["mistakes"] = with_pictures(domain, findings)
+        record["headline"] = gain["headline"]
+        record["seconds"] = clock.spent
+        result = _deliver(domain, attempt, recipe, plain(record), findings, folder)
+    shutil.rmtree(state, ignore_errors=True)
+    return result
+
+
+def _folds(
+    workshop: Workshop, candidates: Sequence[Candidate], clock: Budget, journal: Journal, seed: int
+) -> tuple[list[Opened], list[Trial]]:
+    """Search and open every fold, each with its share of the time."""
+    opened: list[Opened] = []
+    trials: list[Trial] = []
+    folds = workshop.domain.folds
+    for number, fold in enumerate(folds):
+        share = (clock.left - CLOSING) / (len(folds) - number)
+        budget = Budget(seconds=None if math.isinf(share) else max(1.0, share), now=clock.now, began=clock.now())
+        search = Search(workshop, fold, number, budget, journal, seed)
+        search.run(candidates, controls(workshop.domain), 0.3 * share if math.isfinite(share) else 0.0)
+        search.scratch_control(0.4 * budget.left if math.isfinite(budget.left) else math.inf)
+        opened.append(open_test(search, 0.0))
+        trials += [s.trial for s in search.standings if s.trial is not None]
+    return opened, trials
+
+
+def _verdict(
+    judgement: Judgement, by_role: Mapping[str, np.ndarray], opened: Sequence[Opened], keep: bool
+) -> tuple[str, list[Finding], dict[str, Any]]:
+    """Which role is delivered, all findings about it, and the gain of transfer.
+
+    Choice is by validation; where the test then shows that transfer lost, the control that won is delivered.
+    """
+    votes = [o.chosen for o in opened]
+    role = TRANSFER if keep else max(set(votes), key=votes.count)
+    gain = transfer_gain(judgement, by_role, role)
+    if gain["verdict"] == "loss" and not keep:
+        role = gain["against"]
+        gain = transfer_gain(judgement, by_role, role)
+    if len(opened) == 1 or keep or gain["verdict"] == "loss":
+        judgement = replace(judgement, output=by_role[role])
+    return role, evaluate_all(judgement), gain
+
+
+def _final(workshop: Workshop, opened: Sequence[Opened], role: str, seed: int, clock: Budget) -> tuple[Attempt, Recipe]:
+    """The model to deliver: the one that was tested, or with several folds the same recipe trained on all rows."""
+    domain = workshop.domain
+    standing = next(o.winners[role] for o in opened if role in o.winners)
+    recipe = standing.candidate.recipe
+    if len(opened) == 1:
+        return opened[0].finals[role], recipe
+    room = max(1.0, clock.left - CLOSING)
+    return final_fit(workshop, recipe, np.arange(len(domain)), standing.lengths, seed, room), recipe
+
+
+def _deliver(
+    domain: Domain,
+    attempt: Attempt,
+    recipe: Recipe,
+    record: dict[str, Any],
+    findings: Sequence[Finding],
+    folder: Path,
+) -> Result:
+    """Write the artifact, after proof that it reloads to the same predictions."""
+    predictor = attempt.predictor
+    assert predictor is not None
+    files: Mapping[str, bytes] = {}
+    if isinstance(predictor, ModelPredictor) and predictor.state()[0]["complete"]:
+        files = predictor.model.body.files()
+    temperature = next((f.data.get("temperature") for f in findings if f.name == "calibration"), None)
+    rows = domain.folds[0].test[:PARITY_ROWS]
+    adapted = save(
+        folder,
+        Delivery(
+            predictor=predictor,
+            task=domain.task,
+            modality=domain.modality,
+            recipe=recipe,
+            reading=domain.reading,
+            evidence=record,
+            render=render,
+            temperature=temperature,
+            source_files=files,
+            adapter=attempt.adapter,
+        ),
+        list(domain.examples(rows)),
+    )
+    return Result(path=folder, adapted=adapted, evidence=adapted.evidence)
+
+
+def _domain(data: str | Path | Domain, seed: int, progress: Progress) -> Domain:
+    if isinstance(data, Domain):
+        return data
+    progress(Tick(stage="read", detail=str(data)))
+    return read(data, seed=seed)
+
+
+def _budget(budget: str | float | None) -> Budget:
+    if budget is None or budget == "none":
+        return Budget()
+    return Budget(seconds=parse_duration(budget) if isinstance(budget, str) else float(budget))
+
+
+def _checks(domain: Domain, pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Checks of the data as the contract writes them."""
+    kinds = ("exact duplicate", "near duplicate")
+    found = [dict(c) for c in domain.facts.get("checks", [])]
+    for kind in kinds:
+        rows = [p for p in pairs if p["kind"].startswith(kind.split()[0])]
+        shown = "; ".join(f"{_name(domain, p['row'])} = {_name(domain, p['twin'])}" for p in rows[:3])
+        detail = f"across splits, kept out of the test score: {shown}" if rows else "none across splits"
+        found.append({"name": kind, "found": len(rows), "detail": detail})
+    return found
+
+
+def _name(domain: Domain, row: int) -> str:
+    return str(domain.labels[row]) if len(domain.labels) else f"row {row}"
+
+
+def _python_command(domain: Domain, folder: Path, seed: int) -> str:
+    return f"landbridge.run({domain.name!r}, out={folder.name!r}, seed={seed})"
