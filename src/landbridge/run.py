@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from landbridge.core import registry
 from landbridge.core.clock import Budget, parse_duration
 from landbridge.core.domain import Domain
 from landbridge.core.finding import Finding, Judgement, Trial
 from landbridge.core.progress import Progress, Tick, silent
 from landbridge.core.recipe import Recipe
-from landbridge.delivery.artifact import Adapted, Delivery, save
+from landbridge.delivery.artifact import Adapted, Delivery, load, save
 from landbridge.engine.attempt import Attempt
 from landbridge.engine.journal import Journal
 from landbridge.engine.precision import pick_device
@@ -29,11 +30,12 @@ from landbridge.planning.judge import TRANSFER, Opened, final_fit, open_test, po
 from landbridge.planning.search import Search, state_folder
 from landbridge.planning.sources import default_sources, readable
 from landbridge.reading.duplicates import find_duplicates, without_duplicates
+from landbridge.reading.inputs import read_labelled
 from landbridge.reading.read import read
 from landbridge.report.judgement import evaluate_all, transfer_gain
 from landbridge.report.mistakes import with_pictures
 from landbridge.report.page import render
-from landbridge.report.record import assemble, domain_block, plain
+from landbridge.report.record import assemble, domain_block, measured, plain
 
 DEFAULT_BUDGET = "10m"
 CLOSING = 9.0  # seconds kept for the report, the artifact and the proof that it reloads
@@ -59,7 +61,7 @@ def run(
     data: str | Path | Domain,
     *,
     sources: Sequence[str] | None = None,
-    budget: str | float | None = DEFAULT_BUDGET,
+    budget: str | float | Budget | None = DEFAULT_BUDGET,
     out: str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -69,7 +71,8 @@ def run(
     """Find out whether and how transfer pays on `data`, prove it, and leave an artifact in `out`.
 
     `data` is a path or a domain from `landbridge.read` (for options on columns and splits); `sources` are addresses
-    such as `embedded:minilm`, default all that are at hand; `budget` is wall-clock time (`10m`, seconds, None).
+    such as `embedded:minilm`, default all that are at hand; `budget` is wall-clock time (`10m`, seconds, None for no
+    limit, or a `Budget` that is already running).
     """
     clock = _budget(budget)
     domain = _domain(data, seed, progress)
@@ -82,7 +85,7 @@ def compare(
     data: str | Path | Domain,
     recipes: Sequence[Recipe] | None = None,
     *,
-    budget: str | float | None = DEFAULT_BUDGET,
+    budget: str | float | Budget | None = DEFAULT_BUDGET,
     out: str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -102,7 +105,7 @@ def fit(
     data: str | Path | Domain,
     recipe: Recipe,
     *,
-    budget: str | float | None = DEFAULT_BUDGET,
+    budget: str | float | Budget | None = DEFAULT_BUDGET,
     out: str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -124,7 +127,7 @@ def assess(
     device: str = "auto",
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """What the data is, what is wrong with it, and how well a probe on each source separates it; no test row is used."""
+    """What the data is, what is wrong with it, and how well a probe on each source separates it; the test stays shut."""
     domain = _domain(data, seed, progress)
     addresses = list(sources) if sources is not None else default_sources(domain)
     candidates = [c for c in propose(domain, [readable(a, domain) for a in addresses]) if len(c.recipe.stages) == 1]
@@ -286,7 +289,9 @@ def _domain(data: str | Path | Domain, seed: int, progress: Progress) -> Domain:
     return read(data, seed=seed)
 
 
-def _budget(budget: str | float | None) -> Budget:
+def _budget(budget: str | float | Budget | None) -> Budget:
+    if isinstance(budget, Budget):
+        return budget
     if budget is None or budget == "none":
         return Budget()
     return Budget(seconds=parse_duration(budget) if isinstance(budget, str) else float(budget))
@@ -310,3 +315,29 @@ def _name(domain: Domain, row: int) -> str:
 
 def _python_command(domain: Domain, folder: Path, seed: int) -> str:
     return f"landbridge.run({domain.name!r}, out={folder.name!r}, seed={seed})"
+
+
+def evaluate(artifact: str | Path, data: str | Path, *, seed: int = 0) -> dict[str, Any]:
+    """The `test` block of an artifact on new labelled data: metric, value, interval, and all other findings."""
+    adapted = load(artifact)
+    labelled = read_labelled(data, adapted.reading, adapted.task, adapted.modality)
+    output = adapted.output(adapted.modality.decode(cell) for cell in labelled.cells)
+    rows = np.arange(len(output))
+    judgement = Judgement(
+        task=adapted.task,
+        rows=rows,
+        target=labelled.targets,
+        output=output,
+        controls={},
+        validation_target=labelled.targets[:0],
+        validation_output=output[:0],
+        labels=list(labelled.names),
+        seed=seed,
+    )
+    performance = registry.find("evidence", "performance")()
+    findings = [f for f in performance.findings(judgement) if f.name.startswith("test.")]
+    metric = adapted.task.metric
+    others = {f.name.removeprefix("test."): {"value": f.value, "interval": f.interval} for f in findings}
+    return plain(
+        {"metric": metric, **measured(findings, f"test.{metric}"), "opened": 0, "rows": len(output), "metrics": others}
+    )

@@ -46,6 +46,10 @@ class ResourceError(LandbridgeError):
     exit_code = 7
 
 
+class OutOfTimeError(ResourceError):
+    """The time allowed is not enough for what was asked; the next cheaper thing may fit."""
+
+
 class UsageError(LandbridgeError, ValueError):
     """An option or a part's field has a value it cannot have."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -13,7 +14,7 @@ from landbridge.core import codec
 from landbridge.core.errors import DataError, UnknownName, UsageError
 from landbridge.core.parts import Rule
 
-_LENGTH: dict[str, Rule] = {
+LENGTH: dict[str, Rule] = {
     "epochs": Rule(kind=int, low=0, high=10_000),
     "lr": Rule(kind=float, low=0.0, high=10.0),
     "batch": Rule(kind=int, low=1, high=65_536),
@@ -42,14 +43,14 @@ class Stage:
     average: str = "none"
 
     def __post_init__(self) -> None:
-        for name, rule in _LENGTH.items():
+        for name, rule in LENGTH.items():
             rule.check("stage", name, getattr(self, name))
         if not self.objectives:
             raise UsageError("stage: objectives must name at least one objective, got none")
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON with every field."""
-        rest = {name: getattr(self, name) for name in _LENGTH}
+        rest = {name: getattr(self, name) for name in LENGTH}
         return {
             "tuning": codec.to_json(self.tuning),
             "objectives": [codec.to_json(o) for o in self.objectives],
@@ -63,7 +64,7 @@ class Stage:
         for key in data:
             if key not in known:
                 raise UnknownName("field of stage", key, known)
-        rest = {k: v for k, v in data.items() if k in _LENGTH}
+        rest = {k: v for k, v in data.items() if k in LENGTH}
         raw = data.get("objectives", data.get("objective", "supervised"))
         objectives = cast("list[Any]", raw) if isinstance(raw, list) else [raw]
         return cls(
@@ -71,15 +72,6 @@ class Stage:
             objectives=tuple(_part("objectives", o) for o in objectives),
             **rest,
         )
-
-    @property
-    def text(self) -> str:
-        """The stage as the command line would write it."""
-        default = {f.name: f.default for f in fields(self)}
-        words = [f"--tuning '{codec.text(self.tuning)}'"]
-        words += [f"--objective '{codec.text(o)}'" for o in self.objectives]
-        words += [f"--{n} {getattr(self, n)}" for n in _LENGTH if getattr(self, n) != default[n]]
-        return " ".join(words)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +95,17 @@ class Recipe:
 
     @property
     def command(self) -> str:
-        """The options of `landbridge fit` that run exactly this recipe."""
-        stages = " ".join(s.text for s in self.stages)
-        return f"--source '{self.source}' --bridge '{codec.text(self.bridge)}' {stages}".strip()
+        """The options of `landbridge fit` that run exactly this recipe; a length that differs is said for each stage."""
+        words = ["--source", shlex.quote(self.source), "--bridge", shlex.quote(codec.text(self.bridge))]
+        for stage in self.stages:
+            objectives = "+".join(codec.text(o) for o in stage.objectives)
+            words += ["--tuning", shlex.quote(codec.text(stage.tuning)), "--objective", shlex.quote(objectives)]
+        default = {f.name: f.default for f in fields(Stage)}
+        for name in LENGTH:
+            values = [getattr(stage, name) for stage in self.stages]
+            if any(v != default[name] for v in values):
+                words += [w for v in values for w in (f"--{name}", str(v))]
+        return " ".join(words)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON with every field."""
@@ -137,7 +137,7 @@ class Recipe:
         for stage in self.stages:
             lines += ["", "[[stages]]", f"tuning = {json.dumps(codec.text(stage.tuning))}"]
             lines += [f"objectives = {json.dumps([codec.text(o) for o in stage.objectives])}"]
-            lines += [f"{n} = {json.dumps(getattr(stage, n))}" for n in _LENGTH]
+            lines += [f"{n} = {json.dumps(getattr(stage, n))}" for n in LENGTH]
         return "\n".join(lines) + "\n"
 
     @classmethod

@@ -1,0 +1,48 @@
+"""`landbridge assess`: look at the data and at how near each source is, without training or opening the test set."""
+
+from __future__ import annotations
+
+import typer
+
+from landbridge.cli import options as o
+from landbridge.cli import show
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("assess", epilog="Example: landbridge assess reviews.csv --target stars")(assess)
+
+
+def assess(
+    data: o.Data,
+    source: o.Sources = None,
+    modality: o.Modality = None,
+    task: o.Task = None,
+    metric: o.Metric = None,
+    input: o.Input = None,
+    target: o.Target = None,
+    id: o.Id = None,
+    group: o.Group = None,
+    time: o.Time = None,
+    split: o.Split = None,
+    validation: o.Validation = None,
+    test: o.Test = None,
+    seed: o.Seed = 0,
+    device: o.Device = "auto",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Say what DATA is, what is wrong with it, and how well each source's frozen features separate it."""
+    from landbridge.run import assess as look
+
+    sources = None if not source else [o.check_source(s) for s in source]
+    with show.progress(quiet=quiet or json) as progress:
+        domain = o.read_domain(
+            data, modality=modality, task=task, metric=metric, input=input, target=target, id=id, group=group,
+            time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
+        )  # fmt: skip
+        found = look(domain, sources=sources, seed=seed, device=device, progress=progress)
+    if json:
+        show.print_json(found)
+    elif not quiet:
+        show.assessment(found)

@@ -1,0 +1,71 @@
+"""`landbridge compare`: several recipes, or the default set, beside each other and the controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from landbridge.cli import options as o
+from landbridge.cli import show
+from landbridge.cli.fit import read_recipe
+
+Recipes = Annotated[
+    list[Path] | None, typer.Option("--recipe", help="A recipe in TOML; repeat. Default: what run tries.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("compare", epilog="Example: landbridge compare photos/ --recipe lp-ft.toml --recipe lora.toml")(compare)
+
+
+def compare(
+    data: o.Data,
+    recipe: Recipes = None,
+    source: o.Sources = None,
+    budget: o.BudgetText = "10m",
+    out: o.Out = None,
+    modality: o.Modality = None,
+    task: o.Task = None,
+    metric: o.Metric = None,
+    input: o.Input = None,
+    target: o.Target = None,
+    id: o.Id = None,
+    group: o.Group = None,
+    time: o.Time = None,
+    split: o.Split = None,
+    validation: o.Validation = None,
+    test: o.Test = None,
+    seed: o.Seed = 0,
+    device: o.Device = "auto",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Compare recipes on DATA with each other and with the controls, on the same rows."""
+    clock = o.clock(budget)
+    from landbridge.run import compare as beside
+    from landbridge.run import run as main_road
+
+    with show.progress(quiet=quiet or json) as progress:
+        domain = o.read_domain(
+            data, modality=modality, task=task, metric=metric, input=input, target=target, id=id, group=group,
+            time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
+        )  # fmt: skip
+        if recipe:
+            result = beside(
+                domain, [read_recipe(r) for r in recipe], budget=clock, out=out, seed=seed, device=device,
+                progress=progress, command=show.command_line(),
+            )  # fmt: skip
+        else:
+            sources = None if not source else [o.check_source(s) for s in source]
+            result = main_road(
+                domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress,
+                command=show.command_line(),
+            )  # fmt: skip
+    if json:
+        show.print_json(result.evidence)
+    elif not quiet:
+        show.assumptions(result.evidence["assumptions"])
+        show.summary(result.evidence, str(result.path))

@@ -1,0 +1,55 @@
+"""`landbridge run`: from data to a proven, saved, explained model."""
+
+from __future__ import annotations
+
+import typer
+
+from landbridge.cli import options as o
+from landbridge.cli import show
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("run", epilog="Example: landbridge run photos/ --source transformers:models/mobilenet --budget 5m")(run)
+
+
+def run(
+    data: o.Data,
+    source: o.Sources = None,
+    budget: o.BudgetText = "10m",
+    out: o.Out = None,
+    modality: o.Modality = None,
+    task: o.Task = None,
+    metric: o.Metric = None,
+    input: o.Input = None,
+    target: o.Target = None,
+    id: o.Id = None,
+    group: o.Group = None,
+    time: o.Time = None,
+    split: o.Split = None,
+    validation: o.Validation = None,
+    test: o.Test = None,
+    seed: o.Seed = 0,
+    device: o.Device = "auto",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Adapt the best source to DATA within a time budget, prove the gain, and write an artifact with a report."""
+    clock = o.clock(budget)
+    sources = None if not source else [o.check_source(s) for s in source]
+    from landbridge.run import run as main_road
+
+    with show.progress(quiet=quiet or json) as progress:
+        domain = o.read_domain(
+            data, modality=modality, task=task, metric=metric, input=input, target=target, id=id, group=group,
+            time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
+        )  # fmt: skip
+        result = main_road(
+            domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress,
+            command=show.command_line(),
+        )  # fmt: skip
+    if json:
+        show.print_json(result.evidence)
+    elif not quiet:
+        show.assumptions(result.evidence["assumptions"])
+        show.summary(result.evidence, str(result.path))

@@ -1,0 +1,120 @@
+"""What people see: progress on a terminal, silence in a pipe, a summary at the end."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from landbridge.core.progress import Progress, Tick, silent
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Progress]:
+    """A live line on stderr: stage, what it is about, best validation so far, time left; none when piped or quiet."""
+    if quiet or not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.fields[stage]:<9}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[best]}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]} [dim]{task.description}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task("", total=1.0, stage="start", best="", left="")
+
+        def tick(report: Tick) -> None:
+            bar.update(
+                line,
+                completed=report.done or 0.0,
+                description=report.detail[:60],
+                stage=report.stage,
+                best="" if report.best is None else f"best {report.best:.3f}",
+                left="" if report.left is None else f"{max(0.0, report.left):.0f} s left",
+            )
+
+        yield tick
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def command_line() -> str:
+    """The command as it was typed, for the report."""
+    return shlex.join(["landbridge", *sys.argv[1:]])
+
+
+def summary(evidence: Mapping[str, Any], folder: str) -> None:
+    """The verdict, the comparison and where everything lies."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    colour = {"gain": "green", "no difference": "yellow", "loss": "red"}[evidence["gain"]["verdict"]]
+    console.print(f"\n[bold {colour}]{_safe(evidence['headline'])}[/]\n")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("tried", "validation", "seconds", "moved", "status"):
+        table.add_column(heading, justify="left" if heading in ("tried", "status") else "right")
+    for trial in _merged(evidence["trials"]):
+        score = "" if trial["validation"] is None else f"{trial['validation']:.3f}"
+        mark = "bold" if trial["name"] == evidence["chosen"]["name"] else ""
+        role = "" if trial["role"] == "candidate" else f" [dim]({trial['role']})[/]"
+        cells = (score, f"{trial['seconds']:.1f}", f"{trial['trainable']:,}", trial["status"])
+        table.add_row(f"[{mark}]{_safe(trial['name'])}[/]{role}" if mark else f"{_safe(trial['name'])}{role}", *cells)
+    console.print(table)
+    for check in evidence["checks"]:
+        if check["found"]:
+            console.print(f"[yellow]{_safe(check['name'])}: {check['found']}[/] {_safe(check['detail'])}")
+    console.print(f"\nreport   {folder}/report.html\npredict  landbridge predict {shlex.quote(folder)} INPUT")
+
+
+def assumptions(items: Sequence[Mapping[str, str]]) -> None:
+    """What was guessed about the data, on stderr, with the option that overrules each guess."""
+    for item in items:
+        print(f"assumed {item['what']} ({item['because']}; {item['option']} overrules)", file=sys.stderr)
+
+
+def _merged(trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One line per recipe: the mean over folds."""
+    lines: dict[str, list[Mapping[str, Any]]] = {}
+    for trial in trials:
+        lines.setdefault(trial["name"], []).append(trial)
+    merged = []
+    for same in lines.values():
+        scores = [t["validation"] for t in same if t["validation"] is not None]
+        mean = sum(scores) / len(scores) if scores else None
+        merged.append({**same[0], "validation": mean, "seconds": sum(t["seconds"] for t in same)})
+    return merged
+
+
+def _safe(text: str) -> str:
+    """Rich markup in names stays text."""
+    return str(text).replace("[", "\\[")
+
+
+def assessment(found: Mapping[str, Any]) -> None:
+    """What the data is and how well each way of reading it separates it."""
+    domain = found["domain"]
+    print(
+        f"{found['name']}: {domain['modality']}, {domain['task']}, {domain['rows']} rows "
+        f"({domain['train']} train, {domain['validation']} validation, {domain['test']} test)"
+    )
+    assumptions(found["assumptions"])
+    for check in found["checks"]:
+        print(f"{check['name']:<16} {check['found']:>5}  {check['detail']}")
+    print("\nvalidation score of frozen features and controls")
+    for probe in found["probes"]:
+        score = "-" if probe["validation"] is None else f"{probe['validation']:.3f}"
+        print(f"{score:>7}  {probe['name']}  ({probe['role']}, {probe['seconds']:.1f} s)")
