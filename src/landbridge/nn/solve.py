@@ -1,0 +1,222 @@
+"""Fill a head without a training loop: convex probes on features, their penalty chosen by cross-validation.
+
+Shapes: N rows, D width, C outputs, P folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from landbridge.nn.discriminant import discriminant, shrinkage
+from landbridge.nn.folds import deal
+from landbridge.nn.heads import normalised
+from landbridge.nn.logistic import Link, Rotation, logistic_path
+from landbridge.nn.ridge import ridge_path
+
+STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # inverse penalties, for features of length about 1
+PENALTIES = tuple(10.0**p for p in np.arange(-4, 4.5, 0.5))  # of ridge, times the number of rows over 1000
+_LOOSE, _TIGHT = 3e-2, 1e-3  # tolerances of the solver while choosing and at the end
+_CHOOSING_COST = 1.3e9  # multiply-adds of one solver step over all folds that choosing may take
+
+Judge = Callable[[np.ndarray, np.ndarray], float]  # output NxC and target to a score, higher is better
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solution:
+    """A solved head in `Head.fill`'s terms, and how it was chosen."""
+
+    weight: Tensor
+    bias: Tensor
+    mean: Tensor
+    scale: Tensor
+    normalise: bool
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjustment:
+    """Features made ready: rows of length 1 if wished, columns of equal spread if wished, rows of length about 1."""
+
+    normalise: bool
+    mean: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of(cls, features_ND: Tensor, *, normalise: bool, standardise: bool) -> Adjustment:
+        """Learn mean and scale; a column that hardly varies keeps the median spread, so that noise is not blown up."""
+        rows = normalised(features_ND) if normalise else features_ND
+        mean, spread = rows.mean(0), rows.std(0, correction=0)
+        width = float(rows.shape[1]) ** 0.5
+        if standardise:
+            typical = spread.median().clamp_min(1e-12)
+            scale = torch.where(spread > 1e-4 * typical, spread, typical) * width
+        else:
+            scale = torch.full_like(mean, float((rows - mean).square().sum(1).mean().sqrt().clamp_min(1e-12)))
+        return cls(normalise=normalise, mean=mean, scale=scale)
+
+    def __call__(self, features_ND: Tensor) -> Tensor:
+        """The adjusted features."""
+        return ((normalised(features_ND) if self.normalise else features_ND) - self.mean) / self.scale
+
+
+def solve_logistic(
+    features_ND: Tensor,
+    target_NC: Tensor,
+    adjustment: Adjustment,
+    *,
+    judge: Judge,
+    truth: np.ndarray,
+    fold_RN: np.ndarray,
+    link: Link = "softmax",
+    weight_N: Tensor | None = None,
+    strengths: Sequence[float] = STRENGTHS,
+) -> tuple[Solution, float]:
+    """Multinomial (softmax) or binary-relevance (sigmoid) model with an L2 penalty; the solution and its CV score.
+
+    `fold_RN` holds the fold of each row for each repeat; `target_NC` is what is fitted (smoothed, say), `truth` what
+    the judge compares with.
+    """
+    rows = adjustment(features_ND)
+    rotation = Rotation.of(rows)
+    turned = rotation.turn(rows)
+    weight_N = rows.new_ones(len(rows)) if weight_N is None else weight_N
+    best, score = choose_strength(
+        turned, rotation.spread_R, target_NC, weight_N, judge, truth, fold_RN, link=link, strengths=strengths
+    )
+    path = [s for s in strengths if s < best][-1:]
+    weight, bias = None, None
+    for tolerance, part in ((_LOOSE, path), (_TIGHT, [best])):
+        start = None if weight is None or bias is None else (weight, bias)
+        found = logistic_path(
+            turned, rotation.spread_R, target_NC, weight_N[None], part, link=link, tolerance=tolerance, start=start
+        )
+        for weight, bias in found:
+            pass
+    weight, bias = rotation.back(weight, bias)
+    return _solution(weight[0], bias[0], adjustment, {"kind": "logistic", "strength": best, "cv": score}), score
+
+
+def choose_strength(
+    turned_NR: Tensor,
+    spread_R: Tensor,
+    target_NC: Tensor,
+    weight_N: Tensor,
+    judge: Judge,
+    truth: np.ndarray,
+    fold_RN: np.ndarray,
+    *,
+    link: Link = "softmax",
+    strengths: Sequence[float] = STRENGTHS,
+) -> tuple[float, float]:
+    """The strength with the best mean held-out score, and that score; the weaker model where two are equal.
+
+    All folds are solved side by side. The path goes from strong to weak penalty and ends when the score has fallen
+    three times in a row behind the best, as weaker penalties then cost the most and gain nothing.
+    """
+    held_PN = held_out(fold_RN)
+    train_PN = weight_N * torch.from_numpy(~held_PN).to(weight_N.dtype)
+    best, score, behind = strengths[0], -np.inf, 0
+    path = logistic_path(turned_NR, spread_R, target_NC, train_PN, strengths, link=link, tolerance=_LOOSE)
+    for strength, (weight, bias) in zip(strengths, path, strict=True):
+        output_PNC = (turned_NR @ weight.transpose(1, 2) + bias.unsqueeze(1)).numpy()
+        scores = [judge(output[held], truth[held]) for output, held in zip(output_PNC, held_PN, strict=True)]
+        now = float(np.mean(scores))
+        behind = behind + 1 if now <= score else 0
+        if now > score + 1e-9:
+            best, score = strength, now
+        if behind >= 3:
+            break
+    return best, score
+
+
+def solve_discriminant(
+    features_ND: Tensor,
+    target_NC: Tensor,
+    adjustment: Adjustment,
+    *,
+    judge: Judge,
+    truth: np.ndarray,
+    fold_RN: np.ndarray,
+    weight_N: Tensor | None = None,
+) -> tuple[Solution, float]:
+    """Shrunk linear discriminant analysis; the amount of Ledoit & Wolf, no choice to make. Solution and CV score."""
+    rows = adjustment(features_ND)
+    weight_N = rows.new_ones(len(rows)) if weight_N is None else weight_N
+    scores = []
+    for held in held_out(fold_RN):
+        train, test = torch.from_numpy(~held), torch.from_numpy(held)
+        weight, bias = discriminant(rows[train], target_NC[train], weight_N=weight_N[train])
+        scores.append(judge((rows[test] @ weight.T + bias).numpy(), truth[held]))
+    weight, bias = discriminant(rows, target_NC, weight_N=weight_N)
+    score = float(np.mean(scores))
+    means = (target_NC.T @ rows) / target_NC.sum(0).clamp_min(1e-12).unsqueeze(1)
+    facts = {"kind": "lda", "shrinkage": shrinkage(rows - target_NC @ means), "cv": score}
+    return _solution(weight, bias, adjustment, facts), score
+
+
+def solve_ridge(
+    features_ND: Tensor,
+    target_NC: Tensor,
+    adjustment: Adjustment,
+    *,
+    judge: Judge,
+    truth: np.ndarray,
+    fold_RN: np.ndarray | None = None,
+    weight_N: Tensor | None = None,
+    penalties: Sequence[float] = PENALTIES,
+) -> tuple[Solution, float]:
+    """Ridge regression, its penalty by closed-form leave-one-out, or by the folds where rows come in groups."""
+    rows = adjustment(features_ND)
+    grid = [p * len(rows) / 1000 for p in penalties]
+    path = ridge_path(rows, target_NC, grid, weight_N)
+    outputs = path.left_out
+    if fold_RN is not None:
+        outputs = torch.zeros_like(outputs)
+        for held in held_out(fold_RN[:1]):
+            train, test = torch.from_numpy(~held), torch.from_numpy(held)
+            part = ridge_path(rows[train], target_NC[train], grid, None if weight_N is None else weight_N[train])
+            outputs[:, test] = rows[test] @ part.weight.transpose(1, 2) + part.bias.unsqueeze(1)
+    scores = [judge(output.numpy(), truth) for output in outputs]
+    best = len(scores) - 1 - int(np.argmax(scores[::-1]))  # of equal scores the strongest penalty
+    facts = {"kind": "ridge", "penalty": grid[best], "cv": float(scores[best])}
+    return _solution(path.weight[best], path.bias[best], adjustment, facts), float(scores[best])
+
+
+def make_folds(
+    count: int, width: int, outputs: int, seed: int, *, strata: np.ndarray | None, groups: np.ndarray | None
+) -> np.ndarray:
+    """Fold of each row for each repeat, RxN, -1 for rows that are never held out: as many as the cost allows.
+
+    Few rows get five folds, twice; many rows one fifth held out once, as then one estimate is sharp enough.
+    """
+    generator = np.random.default_rng(seed)
+    step = 2.0 * count * width * outputs
+    folds = 5 if groups is None else max(2, min(5, len(np.unique(groups))))
+    if count < 2 * folds:
+        folds = 2
+    repeats = 2 if 2 * folds * step < _CHOOSING_COST / 20 else 1
+    dealt = np.stack([deal(count, folds, generator, strata=strata, groups=groups) for _ in range(repeats)])
+    kept = max(1, int(_CHOOSING_COST // step))
+    return np.where(dealt < kept, dealt, -1)
+
+
+def held_out(fold_RN: np.ndarray) -> np.ndarray:
+    """True where a row is held out, one line for each fold of each repeat that holds any, PxN."""
+    return np.stack([line == k for line in fold_RN for k in np.unique(line) if k >= 0])
+
+
+def _solution(weight: Tensor, bias: Tensor, adjustment: Adjustment, facts: dict[str, Any]) -> Solution:
+    return Solution(
+        weight=weight,
+        bias=bias,
+        mean=adjustment.mean,
+        scale=adjustment.scale,
+        normalise=adjustment.normalise,
+        facts={**facts, "normalise": adjustment.normalise},
+    )
