@@ -1,0 +1,73 @@
+"""Real data that the installed libraries carry, so that the first command needs no network and no files.
+
+`digits`: scikit-learn's 1,797 handwritten digits as pictures in class folders (Alpaydin & Kaynak 1998, UCI).
+`docs`: the summaries of SciPy's public functions, to be told apart by the field they belong to.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import inspect
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from landbridge.core.errors import UnknownName
+from landbridge.core.files import new_folder, write_bytes
+
+FIELDS = (
+    "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "spatial", "special", "stats",
+)  # fmt: skip
+NAMES = ("digits", "docs")
+
+
+def write(name: str, root: Path = Path("landbridge-demo")) -> Path:
+    """Write a demo data set below `root` (kept when it is there) and return its path; UnknownName for others."""
+    if name not in NAMES:
+        raise UnknownName("demo", name, NAMES)
+    path = root / ("digits" if name == "digits" else "docs.csv")
+    if path.exists():
+        return path
+    if name == "docs":
+        write_bytes(path, summaries().encode())
+        return path
+    with new_folder(path) as folder:
+        digits(folder)
+    return path
+
+
+def digits(folder: Path) -> None:
+    """1,797 grey pictures of 8x8 pixels, one folder a digit."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    for number, (pixels, label) in enumerate(zip(bunch.images, bunch.target, strict=True)):
+        image = Image.fromarray((pixels * 255 / 16).round().astype(np.uint8))
+        target = folder / str(label)
+        target.mkdir(exist_ok=True)
+        image.save(target / f"{number:04d}.png")
+
+
+def summaries() -> str:
+    """A CSV of text and field: the first paragraph of each public function's documentation, without its name."""
+    rows: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    for field in FIELDS:
+        module = importlib.import_module(f"scipy.{field}")
+        for name in sorted(module.__all__):
+            member = vars(module).get(name)
+            if member is None or inspect.ismodule(member):
+                continue
+            paragraphs = [p for p in (inspect.getdoc(member) or "").split("\n\n") if p and not p.startswith(name)]
+            text = " ".join(paragraphs[0].split()) if paragraphs else ""
+            if len(text) > 20 and text not in seen:
+                seen.add(text)
+                rows.append((text, field))
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["text", "field"])
+    writer.writerows(rows)
+    return buffer.getvalue()
