@@ -1,0 +1,1 @@
+"""Controls that learn without any transfer: one file per rival."""
