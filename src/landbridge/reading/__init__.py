@@ -1,0 +1,1 @@
+"""A path becomes a domain: formats, detection, checks, splits and duplicates."""

@@ -1,0 +1,280 @@
+"""A sheet becomes material: the modality is settled, its rows become cells, its columns labels, groups and slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from landbridge.core.domain import Assumption
+from landbridge.core.errors import DataError, UnknownName, UsageError
+from landbridge.reading.cells import Column, Lists, Records, RowNames, Wide
+from landbridge.reading.columns import Profile, kinds_of, profiles
+from landbridge.reading.labels import column_labels
+from landbridge.reading.leaks import feature_checks, leaks
+from landbridge.reading.material import Material, split_name
+from landbridge.reading.options import Options
+from landbridge.reading.paths import resolve
+from landbridge.reading.roles import Roles, find_roles, plain_name, text_column
+from landbridge.reading.series_columns import gather, long_form, wide_columns
+from landbridge.reading.tables import Sheet
+from landbridge.reading.values import date_of
+
+_SPLIT_NAMES = ("split", "splits", "subset", "partition", "set", "dataset", "fold")
+
+
+def from_sheet(sheet: Sheet, options: Options) -> Material:
+    """Settle what the sheet holds and give its rows as material; DataError when it cannot be used."""
+    found = profiles(sheet.table)
+    splits = [n for n in found if plain_name(n) in _SPLIT_NAMES and _is_split(sheet.table.column(n))]
+    if sheet.split is not None:
+        splits = []
+    if options.modality in (None, "series"):
+        long = _long(sheet, found, options)
+        if long is not None:
+            return long
+    roles = find_roles(found, options, splits, headed=sheet.headed)
+    rest = [p for p in found.values() if p.name not in roles.taken and (p.missing < p.rows or p.kind == "media")]
+    maker = _maker(sheet, found, rest, roles, options)
+    material = maker(sheet, found, rest, roles, options)
+    return _with_columns(material, sheet, found, roles, options)
+
+
+def _maker(sheet: Sheet, found: Mapping[str, Profile], rest: Sequence[Profile], roles: Roles, options: Options) -> Any:
+    """Which of the functions below reads the rows."""
+    asked = options.modality
+    if roles.input is not None:
+        return _by_input(found[roles.input], asked)
+    media = [p for p in rest if p.media and p.kind in ("path", "media") and asked in (None, p.media)]
+    lists = [p for p in rest if p.kind == "series"]
+    if media and asked not in ("table", "text"):
+        roles.input = media[0].name
+        _note_modality(roles, str(media[0].media), f"column '{media[0].name}' holds files of that kind", asked)
+        return _media
+    if asked in ("image", "audio"):
+        raise DataError(f"{sheet.where}: no column holds {asked} files; name the column of paths with --input")
+    if lists and asked in (None, "series"):
+        roles.input = lists[0].name
+        _note_modality(roles, "series", f"column '{lists[0].name}' holds lists of numbers", asked)
+        return _lists
+    if asked == "series" or (asked is None and wide_columns(rest, sheet.table, headed=sheet.headed, forced=False)):
+        _note_modality(roles, "series", "its columns are numbered steps", asked)
+        return _wide
+    text = text_column(rest)
+    if asked == "text" or (asked is None and text is not None):
+        words = text or max((p for p in rest if p.kind in ("text", "category")), key=lambda p: p.words, default=None)
+        if words is None:
+            raise DataError(f"{sheet.where}: no column holds text; name it with --input")
+        roles.input = words.name
+        roles.note(f"the text is column '{words.name}'", f"it has {words.words:.0f} words a row", "--input COLUMN")
+        _note_modality(roles, "text", f"column '{words.name}' holds text", asked)
+        return _text
+    _note_modality(roles, "table", f"{len(rest)} columns are features", asked)
+    return _table
+
+
+def _by_input(column: Profile, asked: str | None) -> Any:
+    kind = column.media if column.kind in ("path", "media") else {"series": "series"}.get(column.kind, "text")
+    if column.numeric and asked is None:
+        raise UsageError(f"--input {column.name}: the column holds numbers; name a column of texts, paths or lists")
+    kind = asked or kind
+    return {"image": _media, "audio": _media, "series": _lists, "text": _text}.get(str(kind), _text)
+
+
+def _note_modality(roles: Roles, modality: str, because: str, asked: str | None) -> None:
+    if asked is None:
+        roles.note(f"the data is {modality}", because, "--modality NAME")
+
+
+def _start(sheet: Sheet, modality: str, cells: Sequence[Any], form: str, **more: Any) -> Material:
+    reading = {"modality": modality, "form": form, "headed": sheet.headed, **more}
+    return Material(name=sheet.name, modality=modality, cells=cells, names=RowNames(sheet.files), reading=reading)
+
+
+def _media(
+    sheet: Sheet, found: Mapping[str, Profile], rest: Sequence[Profile], roles: Roles, options: Options
+) -> Material:
+    name = str(roles.input)
+    modality = options.modality or found[name].media or "image"
+    if found[name].kind == "media":
+        return _start(sheet, modality, Column(sheet.table.column(name)), "files")
+    blobs = resolve(sheet, name)
+    material = _start(sheet, modality, blobs, "paths")
+    return replace(material, names=blobs.members)
+
+
+def _lists(
+    sheet: Sheet, found: Mapping[str, Profile], rest: Sequence[Profile], roles: Roles, options: Options
+) -> Material:
+    return _start(sheet, "series", Lists(sheet.table.column(str(roles.input))), "lists")
+
+
+def _wide(
+    sheet: Sheet, found: Mapping[str, Profile], rest: Sequence[Profile], roles: Roles, options: Options
+) -> Material:
+    columns = wide_columns(rest, sheet.table, headed=sheet.headed, forced=True)
+    if len(columns) < 2:
+        raise DataError(f"{sheet.where}: a series needs two or more number columns, got {len(columns)}; check --modality")
+    return _start(sheet, "series", Wide(sheet.table, columns), "wide", values=columns)
+
+
+def _text(
+    sheet: Sheet, found: Mapping[str, Profile], rest: Sequence[Profile], roles: Roles, options: Options
+) -> Material:
+    column = sheet.table.column(str(roles.input))
+    if not pa.types.is_string(column.type):
+        raise DataError(f"{sheet.where}: column '{roles.input}' holds {column.type}, not text; name another with --input")
+    return _start(sheet, "text", Column(column), "text")
+
+
+def _table(
+    sheet: Sheet, found: Mapping[str, Profile], rest: Sequence[Profile], roles: Roles, options: Options
+) -> Material:
+    usable = [p for p in rest if p.kind not in ("media", "list", "series") and p.missing < p.rows]
+    varied = [p for p in usable if not p.constant]
+    if not varied:
+        if not usable:
+            raise DataError(f"{sheet.where}: besides the target there is no feature column; add some")
+        raise DataError(f"{sheet.where}: all {len(usable)} feature columns are constant; there is nothing to learn from")
+    kinds = kinds_of(varied)
+    dates = {p.name: p.order for p in varied if p.kind == "date"}
+    for name, kind in kinds.items():
+        if kind == "number":
+            _finite(sheet, name)
+    material = _start(sheet, "table", Records(sheet.table, kinds, dates), "table", columns=kinds, dates=dates)
+    for p in varied:
+        if p.kind == "category" and p.distinct > 0.9 * p.rows and p.rows > 50:
+            because = f"{p.distinct} of {p.rows} rows have their own value"
+            roles.note(f"column '{p.name}' is kept as a category", because, "--id COLUMN")
+    return material.noting(*feature_checks(rest))
+
+
+def _finite(sheet: Sheet, name: str) -> None:
+    column = sheet.table.column(name)
+    if pa.types.is_floating(column.type) and (pc.any(pc.is_inf(column)).as_py() or False):
+        row = pc.index(pc.is_inf(column), True).as_py()
+        raise DataError(f"{sheet.row(row)}, column '{name}': the value is infinite; replace it or leave it empty")
+
+
+def _with_columns(
+    material: Material, sheet: Sheet, found: Mapping[str, Profile], roles: Roles, options: Options
+) -> Material:
+    """Labels, split, groups, times and slices from their columns."""
+    table = sheet.table
+    labels, kind = column_labels(table, roles.target, found)
+    split = sheet.split
+    if split is None and roles.split:
+        split = _splits(sheet, roles.split)
+    used = {*roles.taken, roles.input}
+    slices = {
+        p.name: _texts(table.column(p.name))
+        for p in found.values()
+        if p.name not in used and p.kind in ("category", "truth") and 2 <= p.distinct <= 20
+    }
+    reading = {**material.reading, "input": roles.input, "id": roles.id, "group": roles.group, "time": roles.time}
+    reading |= {"split": roles.split, "target": ",".join(roles.target)}
+    leaking = leaks(table, roles.target, material.reading.get("columns", {}))
+    return replace(
+        material,
+        labels=labels,
+        label_kind=kind,
+        split=split,
+        groups=_groups(table.column(roles.group)) if roles.group else None,
+        times=_times(sheet, roles.time, found[roles.time].order) if roles.time else None,
+        slices=dict(list(slices.items())[:20]),
+        reading=reading,
+        assumptions=(*sheet.assumptions, *roles.notes),
+        checks=(*material.checks, *leaking),
+        asked_group=options.group is not None and roles.group is not None,
+        asked_time=options.time is not None and roles.time is not None,
+    )
+
+
+def _is_split(column: pa.ChunkedArray) -> bool:
+    if not pa.types.is_string(column.type):
+        return False
+    values = pc.unique(column).to_pylist()
+    known = {split_name(v) for v in values if v is not None}
+    return "train" in known and None not in known and len(known) > 1
+
+
+def _splits(sheet: Sheet, name: str) -> np.ndarray:
+    values = [str(v) for v in sheet.table.column(name).to_pylist()]
+    roles = {v: split_name(v) for v in set(values)}
+    for row, value in enumerate(values):
+        if roles[value] is None:
+            raise DataError(f"{sheet.row(row)}, column '{name}': '{value}' is neither train, validation nor test; mend it")
+    return np.array([roles[v] for v in values], dtype=object)
+
+
+def _texts(column: pa.ChunkedArray) -> np.ndarray:
+    return np.array(["missing" if v is None else str(v) for v in column.to_pylist()], dtype=object)
+
+
+def _groups(column: pa.ChunkedArray) -> np.ndarray:
+    """Group names; a row without a group is its own."""
+    return np.array([f"row {i}" if v is None or v == "" else str(v) for i, v in enumerate(column.to_pylist())], dtype=object)
+
+
+def _times(sheet: Sheet, name: str, order: str) -> np.ndarray:
+    """Seconds; DataError naming the row whose time cannot be read."""
+    times = np.empty(sheet.table.num_rows)
+    for row, value in enumerate(sheet.table.column(name).to_pylist()):
+        moment = value if isinstance(value, (int, float)) else date_of(value, order) if value is not None else None
+        if moment is None:
+            raise DataError(f"{sheet.row(row)}, column '{name}': '{value}' is no time; mend it or give --time none")
+        times[row] = moment if isinstance(moment, (int, float)) else moment.timestamp()
+    return times
+
+
+def _long(sheet: Sheet, found: Mapping[str, Profile], options: Options) -> Material | None:
+    """Material of a long table of series, None when the sheet is none."""
+    target = [options.target] if options.target in found else [n for n in found if plain_name(n) in ("label", "target", "class", "y")]
+    form = long_form(found, target, options.id, forced=options.modality == "series")
+    if form is None or not target:
+        return None
+    cells, firsts, names = gather(sheet.table, form, str(sheet.where))
+    roles = find_roles(found, Options(target=target[0], id="none", time="none", split=options.split, group=options.group), [], headed=True)
+    labels, kind = column_labels(sheet.table, roles.target, found)
+    whole = [labels[int(i)] for i in firsts]
+    owner = np.empty(sheet.table.num_rows, dtype=np.int64)
+    for series in range(len(cells)):
+        owner[cells.order[cells.starts[series] : cells.starts[series + 1]]] = series
+    for row, label in enumerate(labels):
+        if label != whole[owner[row]]:
+            raise DataError(
+                f"{sheet.row(row)}, column '{target[0]}': series '{names[owner[row]]}' has two labels; a series has one"
+            )
+    notes = [
+        Assumption(what="the data is series", because=f"column '{form.series}' repeats over '{form.step}'", option="--modality NAME"),
+        Assumption(what=f"channels are {', '.join(form.values[:6])}", because="they are the other numbers", option="--input COLUMN"),
+    ]
+    splits = [n for n in found if plain_name(n) in _SPLIT_NAMES and _is_split(sheet.table.column(n))]
+    split = sheet.split if sheet.split is not None else _splits(sheet, splits[0]) if splits else None
+    reading = {"modality": "series", "form": "long", "series": form.series, "step": form.step, "values": list(form.values)}
+    reading |= {"target": target[0], "input": None, "id": form.series, "group": roles.group, "time": None, "split": None, "headed": True}
+    groups = _groups(sheet.table.column(roles.group))[firsts] if roles.group and roles.group != form.series else None
+    return Material(
+        name=sheet.name,
+        modality="series",
+        cells=cells,
+        names=names,
+        labels=whole,
+        label_kind=kind,
+        split=None if split is None else split[firsts],
+        groups=groups,
+        reading=reading,
+        assumptions=(*sheet.assumptions, *notes),
+        asked_group=options.group is not None,
+    )
+
+
+def require_columns(table: pa.Table, names: Sequence[str], where: str) -> None:
+    """DataError naming the first column that is needed and not there."""
+    for name in names:
+        if name not in table.column_names:
+            raise DataError(f"{where}: the column '{name}' is missing; {UnknownName('column', name, table.column_names)}")

@@ -1,0 +1,207 @@
+"""Splits, made once: stratified, groups whole, time in order, official ones honoured, repeated when labels are few."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from landbridge.core import seeds
+from landbridge.core.domain import Fold, Pair
+
+FEW = 50  # examples a class in what is not test, below which splits are repeated
+FOLDS, FOLD_PAIRS, OFFICIAL_PAIRS = 5, 3, 5
+VALIDATION = 0.2
+FEW_GROUPS = 10  # named groups up to which each is left out once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the split must respect. Arrays have one entry per row.
+
+    strata: class or bin; units: rows of one unit never part (groups, or copies of one example); times: seconds;
+    official: `train`, `validation` or `test`; per_class: examples a class on average; leave_out: each group is the
+    test once.
+    """
+
+    strata: np.ndarray
+    units: np.ndarray
+    seed: int
+    per_class: float
+    times: np.ndarray | None = None
+    official: np.ndarray | None = None
+    leave_out: bool = False
+
+    def __len__(self) -> int:
+        return len(self.strata)
+
+
+def make_folds(plan: Plan) -> tuple[tuple[Fold, ...], str]:
+    """The folds, and in words how they were made."""
+    rows = np.arange(len(plan))
+    if plan.official is not None and (plan.official == "test").any():
+        return _official_test(plan)
+    if plan.official is not None and (plan.official == "validation").any():
+        train, validation = rows[plan.official == "train"], rows[plan.official == "validation"]
+        rest, test = _cut(plan, train, _test_share(len(train)), "test")
+        fold = Fold(test=test, pairs=(Pair(train=rest, validation=validation),))
+        return (fold,), "the validation rows as given; the test drawn from the training rows"
+    if plan.times is not None:
+        rest, test = _latest(plan, rows, _test_share(len(rows)))
+        train, validation = _latest(plan, rest, VALIDATION)
+        return (Fold(test=test, pairs=(Pair(train=train, validation=validation),)),), "by time: the latest rows are the test"
+    units = len(np.unique(plan.units))
+    few = plan.per_class * (1 - _test_share(len(rows))) < FEW
+    if plan.leave_out and units <= FEW_GROUPS:
+        return _folds(plan, units, FOLD_PAIRS if few else 1), f"each of {units} groups is the test once"
+    if few and units >= FOLDS:
+        made = _folds(plan, FOLDS, FOLD_PAIRS)
+        return made, f"{FOLDS} folds with {FOLD_PAIRS} train/validation pairs each, as labels are few"
+    rest, test = _cut(plan, rows, _test_share(len(rows)), "test")
+    return (Fold(test=test, pairs=_pairs(plan, rest, 1, 0)),), "one stratified test set and one validation set"
+
+
+def cut(
+    rows: np.ndarray, share: float, strata: np.ndarray, units: np.ndarray, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Part rows into (rest, taken): about `share` of every stratum is taken, units stay whole, no stratum is emptied.
+
+    Units of several rows are placed greedily, large ones first, where they bring the strata nearer to their shares;
+    single rows then fill each stratum up.
+    """
+    total = np.bincount(strata[rows], minlength=int(strata.max()) + 1).astype(np.float64)
+    wanted, have = share * total, np.zeros_like(total)
+    members = _members(rows, units)
+    several = [m for m in members if len(m) > 1]
+    taken: list[np.ndarray] = []
+    order = generator.permutation(len(several))
+    for i in sorted(order, key=lambda i: -len(several[i])):
+        kinds, count = np.unique(strata[several[i]], return_counts=True)
+        change = count * (2 * (have[kinds] - wanted[kinds]) + count) / np.maximum(total[kinds], 1)
+        if change.sum() < 0 and (have[kinds] + count < total[kinds]).all():
+            have[kinds] += count
+            taken.append(several[i])
+    singles = np.array([m[0] for m in members if len(m) == 1], dtype=np.int64)
+    taken.append(_fill(singles, strata, total, wanted, have, generator))
+    chosen = np.concatenate(taken) if taken else np.array([], dtype=np.int64)
+    if len(chosen) == 0:
+        chosen = _smallest(members, strata, total)
+    chosen = np.sort(chosen)
+    return np.setdiff1d(rows, chosen), chosen
+
+
+def deal(
+    rows: np.ndarray, folds: int, strata: np.ndarray, units: np.ndarray, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """Part rows into folds: each stratum spread as evenly as whole units allow."""
+    size = int(strata.max()) + 1
+    total = np.maximum(np.bincount(strata[rows], minlength=size), 1).astype(np.float64)
+    held = np.zeros((folds, size))
+    parts: list[list[np.ndarray]] = [[] for _ in range(folds)]
+    members = _members(rows, units)
+    order = generator.permutation(len(members))
+    rarity = [total[strata[m]].min() for m in members]
+    for i in sorted(order, key=lambda i: (-len(members[i]), rarity[i])):
+        kinds, count = np.unique(strata[members[i]], return_counts=True)
+        cost = ((2 * held[:, kinds] + count) * count / total[kinds]).sum(1) + 1e-6 * held.sum(1)
+        best = int(np.argmin(cost))
+        held[best, kinds] += count
+        parts[best].append(members[i])
+    return [np.sort(np.concatenate(p)) for p in parts if p]
+
+
+def _official_test(plan: Plan) -> tuple[tuple[Fold, ...], str]:
+    official = plan.official
+    rows = np.arange(len(plan))
+    if official is None:
+        raise ValueError("an official split is needed")
+    test, given = rows[official == "test"], rows[official == "validation"]
+    train = rows[official == "train"]
+    if len(given):
+        return (Fold(test=test, pairs=(Pair(train=train, validation=given),)),), "train, validation and test as given"
+    if plan.times is not None:
+        kept, validation = _latest(plan, train, VALIDATION)
+        return (Fold(test=test, pairs=(Pair(train=kept, validation=validation),)),), "the test as given; validation by time"
+    few = plan.per_class * len(train) / len(plan) < FEW
+    pairs = _pairs(plan, train, OFFICIAL_PAIRS if few else 1, 0)
+    how = f"{len(pairs)} train/validation pairs, as labels are few" if few else "validation drawn from train"
+    return (Fold(test=test, pairs=pairs),), f"the test as given; {how}"
+
+
+def _test_share(rows: int) -> float:
+    return 0.25 if rows < 200 else 0.2
+
+
+def _cut(plan: Plan, rows: np.ndarray, share: float, *use: str | int) -> tuple[np.ndarray, np.ndarray]:
+    return cut(rows, share, plan.strata, plan.units, seeds.numpy_generator(plan.seed, "split", *use))
+
+
+def _pairs(plan: Plan, rows: np.ndarray, count: int, fold: int) -> tuple[Pair, ...]:
+    made = []
+    for repeat in range(count):
+        train, validation = _cut(plan, rows, VALIDATION, "pair", fold, repeat)
+        made.append(Pair(train=train, validation=validation))
+    return tuple(made)
+
+
+def _folds(plan: Plan, count: int, pairs: int) -> tuple[Fold, ...]:
+    rows = np.arange(len(plan))
+    generator = seeds.numpy_generator(plan.seed, "split", "folds")
+    if plan.leave_out and count == len(np.unique(plan.units)):
+        tests = [rows[plan.units == u] for u in np.unique(plan.units)]
+    else:
+        tests = deal(rows, count, plan.strata, plan.units, generator)
+    return tuple(
+        Fold(test=test, pairs=_pairs(plan, np.setdiff1d(rows, test), pairs, number)) for number, test in enumerate(tests)
+    )
+
+
+def _latest(plan: Plan, rows: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """(earlier, latest): whole units in the order of their last moment."""
+    times = plan.times
+    if times is None:
+        raise ValueError("times are needed")
+    members = sorted(_members(rows, plan.units), key=lambda m: (float(times[m].max()), int(m[0])))
+    late: list[np.ndarray] = []
+    need = max(1, round(share * len(rows)))
+    while len(members) > 1 and sum(len(m) for m in late) < need:
+        late.append(members.pop())
+    return np.sort(np.concatenate(members)), np.sort(np.concatenate(late))
+
+
+def _members(rows: np.ndarray, units: np.ndarray) -> list[np.ndarray]:
+    """The rows of each unit."""
+    order = rows[np.argsort(units[rows], kind="stable")]
+    edges = np.flatnonzero(np.diff(units[order])) + 1
+    return np.split(order, edges) if len(order) else []
+
+
+def _fill(
+    singles: np.ndarray, strata: np.ndarray, total: np.ndarray, wanted: np.ndarray, have: np.ndarray,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Single rows that bring each stratum up to its share: at least one where it has two, never its last."""
+    shuffled = generator.permutation(singles)
+    goal = np.floor(wanted)
+    spare = int(round(wanted.sum()) - goal.sum())
+    by_rest = sorted(generator.permutation(len(goal)), key=lambda c: -(wanted[c] - goal[c]))
+    goal[by_rest[: max(0, spare)]] += 1
+    goal = np.maximum(goal, np.where(total >= 2, 1, 0))
+    need = np.clip(goal - have, 0, np.maximum(total - have - 1, 0)).astype(np.int64)
+    ranked = shuffled[np.argsort(strata[shuffled], kind="stable")]
+    kinds = strata[ranked]
+    starts = np.searchsorted(kinds, np.arange(len(goal)))
+    place = np.arange(len(ranked)) - starts[kinds] if len(ranked) else np.array([], dtype=np.int64)
+    return ranked[place < need[kinds]] if len(ranked) else ranked
+
+
+def _smallest(members: list[np.ndarray], strata: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """The smallest unit that leaves every stratum something, else simply the smallest."""
+    if len(members) < 2:
+        return np.array([], dtype=np.int64)
+    sized = sorted(members, key=len)
+    for m in sized:
+        kinds, count = np.unique(strata[m], return_counts=True)
+        if (count < total[kinds]).all():
+            return m
+    return sized[0]
