@@ -1,5 +1,7 @@
 """Per-class numbers against scikit-learn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from judged import classes, labels, values
@@ -38,10 +40,7 @@ def test_a_class_all_right_or_all_wrong_keeps_a_width() -> None:
     judgement = classes(40, 2)
     target = np.array([0] * 36 + [1] * 4)
     all_first = np.tile([[1.0, 0.0]], (40, 1))
-    missed = {
-        f.name: f
-        for f in Classes().findings(type(judgement)(**{**vars(judgement), "target": target, "output": all_first}))
-    }
+    missed = {f.name: f for f in Classes().findings(replace(judgement, target=target, output=all_first))}
     assert missed["classes.c1"].value == 0
     assert missed["classes.c1"].interval == pytest.approx((0.0, 1 - 0.025 ** (1 / 4)))
     assert missed["classes.c1"].detail.startswith("only 4 rows")

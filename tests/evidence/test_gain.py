@@ -52,7 +52,7 @@ def test_a_chosen_control_is_not_compared_with_itself() -> None:
 
 
 def test_few_rows_that_differ_are_no_gain() -> None:
-    """Five rows won and none lost of a hundred: the plain bootstrap would claim a gain, McNemar (p = 0.06) would not."""
+    """Five rows won and none lost of a hundred: the plain bootstrap would claim a gain, McNemar (p = 0.06) not."""
     judgement = classes(100, 2)
     right = np.eye(2)[judgement.target]
     fewer = right.copy()

@@ -14,9 +14,7 @@ def test_a_weak_slice_is_found_and_numbers_are_right() -> None:
     judgement = classes(400, 2, strength=3.0)
     sex = np.where(np.arange(400) < 80, "F", "M")
     output = judgement.output.copy()
-    output[:80] = (
-        output[:80, ::-1][np.arange(80)] * (np.arange(80) % 2)[:, None] + output[:80] * (1 - np.arange(80) % 2)[:, None]
-    )
+    output[:80:2] = output[:80:2, ::-1]  # every second row of the slice is answered the wrong way round
     judgement = replace(judgement, output=output, slices={"sex": sex})
     worst, best = Slices().findings(judgement)
     right = output.argmax(1) == judgement.target
@@ -45,7 +43,7 @@ def test_small_slices_are_left_out_and_the_number_is_bounded() -> None:
     judgement = classes(300, 2)
     names = np.array([f"v{i}" for i in np.repeat(np.arange(29), 10)] + ["rare"] * 5 + [None] * 5, dtype=object)
     found = list(Slices(most=7).findings(replace(judgement, slices={"site": names})))
-    assert len(found) == 7 and found[0].data["slices_compared"] == 29 + 1 - 1
+    assert len(found) == 7 and found[0].data["slices_compared"] == 29
     gaps = [f.data["gap"] for f in found]
     assert gaps == sorted(gaps)
 
@@ -53,9 +51,8 @@ def test_small_slices_are_left_out_and_the_number_is_bounded() -> None:
 def test_parts_of_numbers_texts_and_missing() -> None:
     age = np.r_[np.arange(100.0), np.nan]
     found = dict(parts_of(age))
-    assert (
-        sorted(int(m.sum()) for m in found.values()) == [1, 24, 25, 25, 26] or sum(map(np.sum, found.values())) == 101
-    )
+    quarters = {"0..24.75": 25, "24.75..49.5": 25, "49.5..74.25": 25, "74.25..99": 25}
+    assert {n: int(m.sum()) for n, m in found.items()} == {**quarters, "missing": 1}
     assert found["missing"].tolist() == [False] * 100 + [True]
     assert {n: int(m.sum()) for n, m in parts_of(np.array([1, 2, 2]))} == {"1": 1, "2": 2, "missing": 0}
     text = np.array(["a", None, float("nan"), "a"], dtype=object)
