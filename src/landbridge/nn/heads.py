@@ -6,6 +6,7 @@ Shapes: B batch, D width of the features, C outputs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,11 +15,23 @@ from torch import Tensor, nn
 _FLOOR = 1e-12  # the smallest length a feature row is divided by
 
 
+@dataclass(frozen=True)
+class Wish:
+    """How a closed-form objective should fill a head: a tuning sets it, "auto" leaves it to the objective.
+
+    solver: auto, logistic, lda or ridge; normalise (rows) and standardise (columns): auto, yes or no.
+    """
+
+    solver: str = "auto"
+    normalise: str = "auto"
+    standardise: str = "auto"
+
+
 class Head(nn.Module):
     """Features_BD to output_BC: `weight @ ((x / |x| - mean) / scale) + bias`, the division by |x| only on wish.
 
     Linear weights begin at zero, so that the first output says nothing and the first step is the convex probe's.
-    `solver` and `standardise` say how a closed-form objective should fill the head; a tuning sets them.
+    `wish` says how a closed-form objective should fill the head.
     """
 
     mean: Tensor
@@ -29,8 +42,7 @@ class Head(nn.Module):
         if width < 1 or outputs < 1:
             raise ValueError(f"a head needs width and outputs of at least 1, got {width} and {outputs}")
         self.normalise = normalise
-        self.solver = "auto"
-        self.standardise = "auto"
+        self.wish = Wish()
         self.weight = nn.Parameter(torch.zeros(outputs, width))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.dropout = nn.Dropout(dropout)

@@ -23,9 +23,9 @@ class Rotation:
     and the Hessian is nearly diagonal, which is what makes few L-BFGS steps enough.
     """
 
-    mean_D: Tensor
-    axes_DR: Tensor
-    spread_R: Tensor  # variance along each axis
+    mean: Tensor  # D
+    axes: Tensor  # DxR
+    spread: Tensor  # R, variance along each axis
 
     @classmethod
     def of(cls, features_ND: Tensor) -> Rotation:
@@ -42,16 +42,16 @@ class Rotation:
         spread, axes = spread[kept].clamp_min(1e-30), axes[:, kept]
         if width > count:
             axes = centred.T @ axes / (spread * count).sqrt()
-        return cls(mean_D=mean_D, axes_DR=axes, spread_R=spread)
+        return cls(mean=mean_D, axes=axes, spread=spread)
 
     def turn(self, features_ND: Tensor) -> Tensor:
         """Features to the new axes, NxR."""
-        return (features_ND - self.mean_D) @ self.axes_DR
+        return (features_ND - self.mean) @ self.axes
 
     def back(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         """Weight PxCxR and bias PxC over the new axes to weight PxCxD and bias PxC over the features."""
-        weight_PCD = weight @ self.axes_DR.T
-        return weight_PCD, bias - weight_PCD @ self.mean_D
+        weight_PCD = weight @ self.axes.T
+        return weight_PCD, bias - weight_PCD @ self.mean
 
 
 def logistic_path(
@@ -65,19 +65,22 @@ def logistic_path(
     steps: int = 200,
     tolerance: float = 1e-4,
     start: tuple[Tensor, Tensor] | None = None,
+    mass_NC: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Weight PxCxR and bias PxC for each strength in turn, each warm-started from the one before.
 
     Minimises `sum_n weight_n loss_n + |W|^2 / (2 strength)`, the bias unpenalised: the form of scikit-learn's
     LogisticRegression with C = strength (its two-class form has one weight row; two rows are the same model at half its
-    C). `target_NC` may be soft. `tolerance` is on the largest preconditioned gradient entry relative to its start.
+    C). `target_NC` may be soft; with `mass_NC` the sigmoid loss of an entry is `mass softplus(o) - target o`, which
+    weights it. `tolerance` is on the length of the preconditioned gradient relative to its start.
     """
     problems, outputs, width = weight_PN.shape[0], target_NC.shape[1], turned_NR.shape[1]
     total_P1 = weight_PN.sum(1, keepdim=True).clamp_min(1e-12)
     share_PN = weight_PN / total_P1
     if start is None:
         point = turned_NR.new_zeros(problems, outputs, width + 1)
-        point[:, :, -1] = _prior(share_PN @ target_NC, link)
+        shares_PC = share_PN @ target_NC
+        point[:, :, -1] = _prior(shares_PC if mass_NC is None else shares_PC / (share_PN @ mass_NC), link)
     else:
         point = torch.cat([start[0], start[1].unsqueeze(-1)], dim=-1).expand(problems, -1, -1).clone()
     curve = 0.25 if link == "sigmoid" else (1 - 1 / outputs) / outputs
@@ -85,7 +88,7 @@ def logistic_path(
         ridge_P1 = 1.0 / (strength * total_P1)
         scale_PR = 1.0 / (curve * spread_R + ridge_P1)
         scale = torch.cat([scale_PR, scale_PR.new_full((problems, 1), 1.0 / curve)], dim=1).unsqueeze(1)
-        problem = _Problem(turned_NR, target_NC, share_PN, ridge_P1, link)
+        problem = _Problem(turned_NR, target_NC, mass_NC, share_PN, ridge_P1, link)
         point = minimise(problem, point, scale, steps=steps, tolerance=tolerance)
         yield point[:, :, :-1].clone(), point[:, :, -1].clone()
 
@@ -94,35 +97,43 @@ def logistic_path(
 class _Problem:
     """The mean penalised loss of P problems and its gradient."""
 
-    turned_NR: Tensor
-    target_NC: Tensor
-    share_PN: Tensor
-    ridge_P1: Tensor
+    turned: Tensor  # NxR
+    target: Tensor  # NxC
+    mass: Tensor | None  # NxC
+    share: Tensor  # PxN
+    ridge: Tensor  # Px1
     link: Link
 
     def __call__(self, point: Tensor) -> tuple[Tensor, Tensor]:
         """point PxCx(R+1) to value P and gradient of the same shape."""
         problems, outputs, width = point.shape
         flat = point.reshape(problems * outputs, width)
-        output = (self.turned_NR @ flat[:, :-1].T).add_(flat[:, -1]).view(-1, problems, outputs)
-        loss_NP, slope = _loss_and_slope(output, self.target_NC.unsqueeze(1), self.link)
-        slope = slope.mul_(self.share_PN.T.unsqueeze(-1)).reshape(-1, problems * outputs)
+        output = (self.turned @ flat[:, :-1].T).add_(flat[:, -1]).view(-1, problems, outputs)
+        if self.link == "sigmoid":
+            loss_NP, slope = _separate(output, self.target.unsqueeze(1), self.mass)
+        else:
+            loss_NP, slope = _exclusive(output, self.target.unsqueeze(1))
+        slope = slope.mul_(self.share.T.unsqueeze(-1)).reshape(-1, problems * outputs)
         gradient = torch.empty_like(point)
-        gradient[:, :, :-1] = (slope.T @ self.turned_NR).view(problems, outputs, -1)
-        gradient[:, :, :-1] += self.ridge_P1.unsqueeze(-1) * point[:, :, :-1]
+        gradient[:, :, :-1] = (slope.T @ self.turned).view(problems, outputs, -1)
+        gradient[:, :, :-1] += self.ridge.unsqueeze(-1) * point[:, :, :-1]
         gradient[:, :, -1] = slope.sum(0).view(problems, outputs)
-        penalty_P = 0.5 * self.ridge_P1.squeeze(1) * point[:, :, :-1].square().sum((1, 2))
-        return (self.share_PN.T * loss_NP).sum(0) + penalty_P, gradient
+        penalty_P = 0.5 * self.ridge.squeeze(1) * point[:, :, :-1].square().sum((1, 2))
+        return (self.share.T * loss_NP).sum(0) + penalty_P, gradient
 
 
-def _loss_and_slope(output: Tensor, target: Tensor, link: Link) -> tuple[Tensor, Tensor]:
-    """Loss NxP and its derivative by the output NxPxC; cross-entropy with possibly soft targets."""
-    if link == "sigmoid":
-        loss = torch.nn.functional.softplus(output) - target * output
-        return loss.sum(-1), torch.sigmoid(output) - target
+def _separate(output: Tensor, target: Tensor, mass: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Logistic loss summed over outputs, NxP, and its derivative by the output NxPxC."""
+    weight = 1.0 if mass is None else mass.unsqueeze(1)
+    loss = weight * torch.nn.functional.softplus(output) - target * output
+    return loss.sum(-1), weight * torch.sigmoid(output) - target
+
+
+def _exclusive(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy NxP with targets that add to 1, and its derivative by the output NxPxC."""
     normaliser = output.logsumexp(-1, keepdim=True)
-    loss = normaliser.squeeze(-1) * target.sum(-1) - (target * output).sum(-1)
-    return loss, (output - normaliser).exp_().mul_(target.sum(-1, keepdim=True)).sub_(target)
+    loss = normaliser.squeeze(-1) - (target * output).sum(-1)
+    return loss, (output - normaliser).exp_().sub_(target)
 
 
 def _prior(mean_PC: Tensor, link: Link) -> Tensor:

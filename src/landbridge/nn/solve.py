@@ -75,6 +75,7 @@ def solve_logistic(
     fold_RN: np.ndarray,
     link: Link = "softmax",
     weight_N: Tensor | None = None,
+    mass_NC: Tensor | None = None,
     strengths: Sequence[float] = STRENGTHS,
 ) -> tuple[Solution, float]:
     """Multinomial (softmax) or binary-relevance (sigmoid) model with an L2 penalty; the solution and its CV score.
@@ -86,19 +87,15 @@ def solve_logistic(
     rotation = Rotation.of(rows)
     turned = rotation.turn(rows)
     weight_N = rows.new_ones(len(rows)) if weight_N is None else weight_N
+    spread_R = rotation.spread
     best, score = choose_strength(
-        turned, rotation.spread_R, target_NC, weight_N, judge, truth, fold_RN, link=link, strengths=strengths
+        turned, spread_R, target_NC, weight_N, judge, truth, fold_RN, link=link, mass_NC=mass_NC, strengths=strengths
     )
-    path = [s for s in strengths if s < best][-1:]
-    weight, bias = None, None
-    for tolerance, part in ((_LOOSE, path), (_TIGHT, [best])):
-        start = None if weight is None or bias is None else (weight, bias)
-        found = logistic_path(
-            turned, rotation.spread_R, target_NC, weight_N[None], part, link=link, tolerance=tolerance, start=start
-        )
-        for weight, bias in found:
-            pass
-    weight, bias = rotation.back(weight, bias)
+    data = (turned, spread_R, target_NC, weight_N[None])
+    begin = [s for s in strengths if s < best][-1:] or [best]
+    rough = list(logistic_path(*data, begin, link=link, tolerance=_LOOSE, mass_NC=mass_NC))
+    final = logistic_path(*data, [best], link=link, tolerance=_TIGHT, start=rough[-1], mass_NC=mass_NC)
+    weight, bias = rotation.back(*next(final))
     return _solution(weight[0], bias[0], adjustment, {"kind": "logistic", "strength": best, "cv": score}), score
 
 
@@ -112,6 +109,7 @@ def choose_strength(
     fold_RN: np.ndarray,
     *,
     link: Link = "softmax",
+    mass_NC: Tensor | None = None,
     strengths: Sequence[float] = STRENGTHS,
 ) -> tuple[float, float]:
     """The strength with the best mean held-out score, and that score; the weaker model where two are equal.
@@ -122,7 +120,9 @@ def choose_strength(
     held_PN = held_out(fold_RN)
     train_PN = weight_N * torch.from_numpy(~held_PN).to(weight_N.dtype)
     best, score, behind = strengths[0], -np.inf, 0
-    path = logistic_path(turned_NR, spread_R, target_NC, train_PN, strengths, link=link, tolerance=_LOOSE)
+    path = logistic_path(
+        turned_NR, spread_R, target_NC, train_PN, strengths, link=link, tolerance=_LOOSE, mass_NC=mass_NC
+    )
     for strength, (weight, bias) in zip(strengths, path, strict=True):
         output_PNC = (turned_NR @ weight.transpose(1, 2) + bias.unsqueeze(1)).numpy()
         scores = [judge(output[held], truth[held]) for output, held in zip(output_PNC, held_PN, strict=True)]
