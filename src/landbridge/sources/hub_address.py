@@ -23,12 +23,14 @@ def locate(address: str, scheme: str) -> Place:
 
     SourceError names what is missing and how to get it.
     """
+    if not address.strip():
+        raise SourceError(f"{scheme}: needs a folder, a .safetensors file or a hub name after the colon")
     path = Path(address).expanduser()
     if path.is_file():
         return Place(path.parent, _safe(path))
     if path.is_dir():
         return Place(path)
-    if address.startswith(("/", ".", "~")) or address.count("/") > 1 or "\\" in address or not address.strip():
+    if address.startswith(("/", ".", "~")) or address.count("/") > 1 or "\\" in address:
         raise SourceError(f"{scheme}:{address}: there is no such folder or file; check the path")
     try:
         config = try_to_load_from_cache(address, "config.json")

@@ -19,6 +19,7 @@ from landbridge.sources.weights_file import json_file
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 UNLIMITED = 100_000  # tokenizers without a limit say so with a huge number
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json")  # without one the library would make an empty tokenizer
 CONVNEXT_SQUASH = 384  # ConvNeXt's processor uses the whole picture from this size on
 
 
@@ -42,6 +43,8 @@ def views_for(reads: str) -> Views | None:
 
 
 def _text(folder: Path, config: PreTrainedConfig, address: str) -> _Told:
+    if not any((folder / name).is_file() for name in VOCABULARIES):
+        raise SourceError(f"{address}: has no tokenizer ({', '.join(VOCABULARIES)}); copy it beside config.json")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         fast = tokenizer.backend_tokenizer if tokenizer.is_fast else None
