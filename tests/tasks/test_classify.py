@@ -53,6 +53,8 @@ def test_errors_name_row_value_and_way_out() -> None:
         Classify.from_labels(["a", "b", None])
     with pytest.raises(DataError, match="row 0: the label is missing"):
         Classify.from_labels([math.nan, 1.0])
+    with pytest.raises(DataError, match="row 1: the label is missing"):
+        Classify.from_labels(["a", " "])
     with pytest.raises(DataError, match="one class only"):
         Classify.from_labels(["a", "a"])
     with pytest.raises(UnknownName, match="did you mean accuracy"):

@@ -21,7 +21,7 @@ def plain(label: object, row: int) -> Label:
         value = value.decode("utf-8", "replace")
     if isinstance(value, float) and math.isfinite(value):
         return int(value) if value.is_integer() else value
-    if isinstance(value, bool | int | str):
+    if isinstance(value, bool | int) or (isinstance(value, str) and value.strip()):
         return value
     raise DataError(f"row {row}: the label is missing or no plain value ({label!r}); fill it in or drop the row")
 
