@@ -26,7 +26,7 @@ class Featured:
     def predict(self, examples: Iterable[Example]) -> np.ndarray:
         """output_NC float32."""
         stream = iter(examples)
-        parts: list[np.ndarray] = [np.zeros((0, len(self.linear.bias_C)), np.float32)]
+        parts: list[np.ndarray] = [np.zeros((0, len(self.linear.bias)), np.float32)]
         while chunk := list(itertools.islice(stream, _CHUNK)):
             parts.append(self.linear.output(stack([self.describe(e) for e in chunk])))
         return np.concatenate(parts)

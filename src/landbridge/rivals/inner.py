@@ -20,12 +20,12 @@ Link = Literal["softmax", "sigmoid", "identity"]
 class Goal:
     """What a rival learns: the task's targets of some rows in the form that a solver reads.
 
-    `target` as the task encoded it; `matrix_NC` one-hot, zero-one, or standardised; `link` from output to prediction.
+    `target` as the task encoded it; `matrix` one-hot, zero-one, or standardised; `link` from output to prediction.
     """
 
     task: Task
     target: np.ndarray
-    matrix_NC: np.ndarray
+    matrix: np.ndarray  # NxC
     link: Link
 
     @classmethod
@@ -44,7 +44,7 @@ class Goal:
 
     def take(self, rows: np.ndarray) -> Goal:
         """The same goal for some of the rows."""
-        return Goal(self.task, self.target[rows], self.matrix_NC[rows], self.link)
+        return Goal(self.task, self.target[rows], self.matrix[rows], self.link)
 
     def loss(self, output_NC: np.ndarray) -> float:
         """The task's mean loss."""

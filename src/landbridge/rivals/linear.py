@@ -24,19 +24,19 @@ ALPHAS = tuple(float(a) for a in np.logspace(-3, 5, 17))  # ridge penalties over
 class Linear:
     """output = ((features - mean) / scale) weight^T + bias, all float32."""
 
-    mean_D: np.ndarray
-    scale_D: np.ndarray
-    weight_CD: np.ndarray
-    bias_C: np.ndarray
+    mean: np.ndarray  # D
+    scale: np.ndarray  # D
+    weight: np.ndarray  # CxD
+    bias: np.ndarray  # C
 
     def output(self, features_ND: np.ndarray) -> np.ndarray:
         """output_NC float32."""
-        standard = (features_ND.astype(np.float32) - self.mean_D) / self.scale_D
-        return (standard @ self.weight_CD.T + self.bias_C).astype(np.float32)
+        standard = (features_ND.astype(np.float32) - self.mean) / self.scale
+        return (standard @ self.weight.T + self.bias).astype(np.float32)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Named arrays for an artifact."""
-        return {"mean": self.mean_D, "scale": self.scale_D, "weight": self.weight_CD, "bias": self.bias_C}
+        return {"mean": self.mean, "scale": self.scale, "weight": self.weight, "bias": self.bias}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Linear:
@@ -53,32 +53,35 @@ def standards(features_ND: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def fit_dense(
     features_ND: np.ndarray, goal: Goal, inner: Sequence[tuple[np.ndarray, np.ndarray]], deadline: float | None = None
-) -> tuple[Linear, float]:
-    """The best linear model and its worth on held-out rows (leave-one-out for ridge, the folds for logistic)."""
+) -> tuple[Linear, np.ndarray]:
+    """The best linear model and the held-out output_NC of every row: left-out for ridge, from the folds for logistic.
+
+    Rows that no fold holds out get 0.
+    """
     if goal.link == "identity":
         ridge, left_out, _ = fit_ridge(features_ND, goal)
-        return ridge, goal.worth(left_out)
+        return ridge, left_out
     mean, scale = standards(features_ND)
     standard = torch.from_numpy((features_ND.astype(np.float32) - mean) / scale)
     turn = Rotation.of(standard)
-    turned, target = turn.turn(standard), torch.from_numpy(goal.matrix_NC)
+    turned, target = turn.turn(standard), torch.from_numpy(goal.matrix)
     weight_PN = torch.ones(len(inner) + 1, len(goal))  # the last problem has every row
     for problem, (_, held) in enumerate(inner):
         weight_PN[problem, torch.from_numpy(held)] = 0.0
     strengths = [s * 300.0 / max(len(goal), 300) for s in STRENGTHS] if len(goal) > 300 else list(STRENGTHS)
-    best: tuple[float, torch.Tensor, torch.Tensor] | None = None
-    for weight, bias in logistic_path(turned, turn.spread_R, target, weight_PN, strengths, link=goal.link, steps=100):
-        held_out = np.zeros((len(goal), goal.matrix_NC.shape[1]), np.float32)
+    best: tuple[float, torch.Tensor, torch.Tensor, np.ndarray] | None = None
+    for weight, bias in logistic_path(turned, turn.spread, target, weight_PN, strengths, link=goal.link, steps=100):
+        held_out = np.zeros((len(goal), goal.matrix.shape[1]), np.float32)
         for problem, (_, held) in enumerate(inner):
             held_out[held] = (turned[torch.from_numpy(held)] @ weight[problem].T + bias[problem]).numpy()
         worth = goal.worth(held_out) if inner else 0.0
         if best is None or worth > best[0]:
-            best = (worth, weight[-1:], bias[-1:])
+            best = (worth, weight[-1:], bias[-1:], held_out)
         elif worth < best[0] - 0.02 or time_left(deadline) < 1.0:
             break
     assert best is not None
     weight_1CD, bias_1C = turn.back(best[1], best[2])
-    return Linear(mean, scale, weight_1CD[0].numpy().copy(), bias_1C[0].numpy().copy()), best[0]
+    return Linear(mean, scale, weight_1CD[0].numpy().copy(), bias_1C[0].numpy().copy()), best[3]
 
 
 def fit_ridge(
@@ -94,7 +97,7 @@ def fit_ridge(
     mean, scale = standards(features_ND)
     standard = ((features_ND - mean) / scale).astype(np.float64)
     count, width = standard.shape
-    aim = goal.matrix_NC.astype(np.float64) * (1.0 if goal.link == "identity" else 2.0)
+    aim = goal.matrix.astype(np.float64) * (1.0 if goal.link == "identity" else 2.0)
     aim -= 0.0 if goal.link == "identity" else 1.0
     middle = aim.mean(0)
     centred = aim - middle
@@ -127,20 +130,20 @@ def logit_factor(values_NC: np.ndarray, goal: Goal) -> float:
     if goal.link == "identity":
         return 1.0
     found = minimize_scalar(
-        lambda log: loss_and_slope(np.exp(log) * values_NC, goal.matrix_NC, goal.link)[0],
+        lambda log: loss_and_slope(np.exp(log) * values_NC, goal.matrix, goal.link)[0],
         bounds=(-2.0, 4.0),
         method="bounded",
     )
     return float(np.exp(found.x))
 
 
-def loss_and_slope(output_NC: np.ndarray, matrix_NC: np.ndarray, link: Link) -> tuple[float, np.ndarray]:
+def loss_and_slope(output_NC: np.ndarray, matrix: np.ndarray, link: Link) -> tuple[float, np.ndarray]:
     """Summed loss and its derivative by the output, NxC: cross-entropy, or half the squared error."""
     if link == "softmax":
         normaliser = logsumexp(output_NC, axis=1, keepdims=True)
-        return float(np.sum(normaliser) - np.sum(matrix_NC * output_NC)), np.exp(output_NC - normaliser) - matrix_NC
+        return float(np.sum(normaliser) - np.sum(matrix * output_NC)), np.exp(output_NC - normaliser) - matrix
     if link == "sigmoid":
-        loss = np.logaddexp(0.0, output_NC) - matrix_NC * output_NC
-        return float(loss.sum()), expit(output_NC) - matrix_NC
-    residual = output_NC - matrix_NC
+        loss = np.logaddexp(0.0, output_NC) - matrix * output_NC
+        return float(loss.sum()), expit(output_NC) - matrix
+    residual = output_NC - matrix
     return 0.5 * float(np.sum(residual**2)), residual

@@ -88,7 +88,8 @@ class Pixels:
                 described[name].append(DESCRIPTIONS[name](image))
         best: tuple[float, str, Linear] | None = None
         for name in names:
-            linear, worth = fit_dense(stack(described.pop(name)), goal, inner, deadline)
+            linear, held_out = fit_dense(stack(described.pop(name)), goal, inner, deadline)
+            worth = goal.worth(held_out)
             if best is None or worth > best[0]:
                 best = (worth, name, linear)
             if time_left(deadline) < 3.0:

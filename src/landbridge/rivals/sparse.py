@@ -23,16 +23,16 @@ def fit_sparse(features: csr_matrix, goal: Goal, strength: float, seed: int) -> 
     al. 2008), many times faster than multinomial logistic regression and about as accurate on TF-IDF. Values: ridge
     by LSQR (Paige & Saunders 1982).
     """
-    outputs, width = goal.matrix_NC.shape[1], features.shape[1]
+    outputs, width = goal.matrix.shape[1], features.shape[1]
     out = np.zeros((outputs, width + 1), np.float32)
     if goal.link == "identity":
-        middle = float(goal.matrix_NC.mean())
-        out[0, :-1] = lsqr(features, goal.matrix_NC[:, 0] - middle, damp=strength**-0.5, iter_lim=200)[0]
+        middle = float(goal.matrix.mean())
+        out[0, :-1] = lsqr(features, goal.matrix[:, 0] - middle, damp=strength**-0.5, iter_lim=200)[0]
         out[0, -1] = middle
         return out
     if goal.link == "sigmoid":
         for label in range(outputs):
-            out[label] = _against_rest(features, goal.matrix_NC[:, label].astype(np.int64), strength, seed, 2)[1]
+            out[label] = _against_rest(features, goal.matrix[:, label].astype(np.int64), strength, seed, 2)[1]
         return out
     return _against_rest(features, goal.target, strength, seed, outputs)
 

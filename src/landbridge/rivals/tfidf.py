@@ -34,14 +34,14 @@ class Counter:
 
     kind: str
     terms: tuple[str, ...]
-    idf_D: np.ndarray
+    idf: np.ndarray  # D
     vectoriser: CountVectorizer = field(compare=False)
 
     @classmethod
-    def of(cls, kind: str, terms: Sequence[str], idf_D: np.ndarray) -> Counter:
+    def of(cls, kind: str, terms: Sequence[str], idf: np.ndarray) -> Counter:
         """A counter of known terms."""
         vocabulary = {term: column for column, term in enumerate(terms)}
-        return cls(kind, tuple(terms), idf_D, CountVectorizer(vocabulary=vocabulary, **_KINDS[kind]))
+        return cls(kind, tuple(terms), idf, CountVectorizer(vocabulary=vocabulary, **_KINDS[kind]))
 
     @classmethod
     def fit(cls, kind: str, texts: Sequence[str], most: int) -> Counter:
@@ -62,7 +62,7 @@ class Counter:
     def rows(self, texts: Sequence[str]) -> csr_matrix:
         """NxD float32."""
         counts = csr_matrix(self.vectoriser.transform(texts), dtype=np.float32)
-        counts.data = (1.0 + np.log(counts.data)) * self.idf_D[counts.indices]
+        counts.data = (1.0 + np.log(counts.data)) * self.idf[counts.indices]
         length = np.sqrt(np.asarray(counts.multiply(counts).sum(1)).ravel())
         counts.data /= np.repeat(np.maximum(length, 1e-12), np.diff(counts.indptr)).astype(np.float32)
         return counts
@@ -85,7 +85,7 @@ class Counted:
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Terms as JSON, numbers as arrays."""
         facts = {"counters": [{"kind": c.kind, "terms": list(c.terms)} for c in self.counters]}
-        return facts, {"weight": self.weight, **{f"idf.{c.kind}": c.idf_D for c in self.counters}}
+        return facts, {"weight": self.weight, **{f"idf.{c.kind}": c.idf for c in self.counters}}
 
 
 @part("tfidf", paper="Joachims 1998; Fan et al. 2008 (LIBLINEAR)")

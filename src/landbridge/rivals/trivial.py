@@ -18,16 +18,16 @@ from landbridge.core.parts import part
 class Constant:
     """Gives every example the same output row."""
 
-    row_C: np.ndarray
+    row: np.ndarray  # C
 
     def predict(self, examples: Iterable[Example]) -> np.ndarray:
         """output_NC float32."""
         count = sum(1 for _ in examples)
-        return np.tile(self.row_C, (count, 1))
+        return np.tile(self.row, (count, 1))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The row alone."""
-        return {}, {"row": self.row_C}
+        return {}, {"row": self.row}
 
 
 @part("trivial")
