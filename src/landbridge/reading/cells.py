@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from landbridge.core.examples import Blob
-from landbridge.reading.values import iso_date, is_missing, number_of
+from landbridge.reading.values import is_missing, iso_date, number_of
 
 _BLOCK = 64  # rows of a wide table converted at once
 

@@ -69,7 +69,9 @@ def profile(name: str, column: pa.ChunkedArray) -> Profile:
     if pa.types.is_string(kind):
         return _of_text(name, column)
     if pa.types.is_struct(kind):
-        return Profile(name=name, kind="media", rows=rows, distinct=rows, missing=column.null_count, media=_stored(column))
+        return Profile(
+            name=name, kind="media", rows=rows, distinct=rows, missing=column.null_count, media=_stored(column)
+        )
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         inner = kind.value_type
         series = pa.types.is_floating(inner) or pa.types.is_integer(inner) or pa.types.is_nested(inner)
@@ -172,5 +174,9 @@ def _stored(column: pa.ChunkedArray) -> str | None:
             return media_of(row["path"])
         if row and row["bytes"]:
             head = row["bytes"][:4]
-            return "audio" if head in (b"RIFF", b"fLaC", b"OggS") or head[:3] == b"ID3" or head[:2] == b"\xff\xfb" else "image"
+            return (
+                "audio"
+                if head in (b"RIFF", b"fLaC", b"OggS") or head[:3] == b"ID3" or head[:2] == b"\xff\xfb"
+                else "image"
+            )
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,13 @@ from landbridge.reading.values import MISSING
 
 BLOCK = 16 << 20  # bytes parsed at once; one row must fit
 _RANK = {"empty": 0, "integer": 1, "real": 2, "comma": 3, "text": 4}
-_ARROW = {"empty": pa.float64(), "integer": pa.int64(), "real": pa.float64(), "comma": pa.float64(), "text": pa.string()}
+_ARROW = {
+    "empty": pa.float64(),
+    "integer": pa.int64(),
+    "real": pa.float64(),
+    "comma": pa.float64(),
+    "text": pa.string(),
+}
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,7 @@ def _casts(values: pa.Array, kind: pa.DataType) -> bool:
 def _typed(batch: pa.RecordBatch, kinds: dict[str, str], schema: pa.Schema) -> pa.RecordBatch:
     columns = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        kind = kinds[name] if name in kinds else "empty"
+        kind = kinds.get(name, "empty")
         if kind == "text":
             columns.append(column)
         else:
@@ -194,7 +201,7 @@ def _is_data(row: Sequence[str]) -> bool:
     if len(numbers) * 2 < len(row) or len(numbers) < 1:
         return False
     whole = [int(c) for c in numbers if re.fullmatch(r"\d+", c)]
-    counting = len(whole) >= 2 and all(b - a == 1 for a, b in zip(whole, whole[1:], strict=False))
+    counting = len(whole) >= 2 and all(b - a == 1 for a, b in itertools.pairwise(whole))
     return not (counting and len(whole) == len(numbers))  # 0,1,2,...: names of the steps of a series
 
 

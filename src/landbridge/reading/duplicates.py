@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ from landbridge.reading.hashes import Scanned, of_cells
 LIMIT = 20_000  # rows on either side of a comparison; beyond it a sample
 _CHUNK = 1024
 _NEAREST = 5  # near twins kept for a row
-_NATURAL = {"table": 0.2}  # share of test rows with a twin from which equal rows are the data's nature, not a leak
+_MOST = 0.5  # share of test rows with a twin from which being alike is the data's nature
+_DISAGREE, _CROWD = 0.02, 10  # equal table rows with other labels, or this many of them, are different things alike
+_PLANES = 128  # dimensions in which near twins are looked for first
 
 
 def find_duplicates(domain: Domain, *, seed: int = 0, limit: int = LIMIT) -> list[dict[str, Any]]:
@@ -40,9 +42,11 @@ def find_duplicates(domain: Domain, *, seed: int = 0, limit: int = LIMIT) -> lis
 def without_duplicates(domain: Domain, pairs: Iterable[Mapping[str, Any]]) -> Domain:
     """The domain whose test rows have no twin in the same fold, and whose train rows have none in validation.
 
-    Where so many test rows have a twin that this is the data's nature (20 % for tables, half otherwise), the test
-    stays as it is; a class never loses its last train row.
+    Where being alike is the data's nature (`alike_by_nature` of a table, or half of the test rows have a twin), the
+    test stays as it is; a class never loses its last train row.
     """
+    if domain.modality.part_name == "table" and alike_by_nature(of_cells(domain.cells), domain.targets):
+        return domain
     twins: dict[int, set[int]] = {}
     for entry in pairs:
         twins.setdefault(int(entry["row"]), set()).add(int(entry["twin"]))
@@ -51,16 +55,35 @@ def without_duplicates(domain: Domain, pairs: Iterable[Mapping[str, Any]]) -> Do
     for fold in domain.folds:
         rest = set(fold.rest.tolist())
         drop = [r for r in fold.test.tolist() if twins.get(r, set()) & rest]
-        most = _NATURAL.get(domain.modality.part_name, 0.5)
-        test = fold.test if len(drop) > most * len(fold.test) else np.setdiff1d(fold.test, drop)
-        folds.append(Fold(test=test, pairs=tuple(_without_twins(domain, p, twins, most) for p in fold.pairs)))
+        test = fold.test if len(drop) > _MOST * len(fold.test) else np.setdiff1d(fold.test, drop)
+        folds.append(Fold(test=test, pairs=tuple(_without_twins(domain, p, twins) for p in fold.pairs)))
     return domain.with_folds(*folds)
 
 
-def _without_twins(domain: Domain, pair: Pair, twins: Mapping[int, set[int]], most: float) -> Pair:
+def alike_by_nature(hashes: np.ndarray, targets: np.ndarray) -> bool:
+    """Whether equal rows of a table are different things that look alike, such as passengers of one cabin class.
+
+    Copies of one thing have the same target and are few. So rows are alike by nature where more than 2 % of the rows
+    with a twin differ from their twins' usual target, or where more than ten are equal.
+    """
+    _, units, sizes = np.unique(hashes, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(sizes[units] > 1)
+    if not len(several):
+        return False
+    if sizes.max() > _CROWD:
+        return True
+    values = targets.reshape(len(targets), -1)
+    _, kinds = np.unique(values, axis=0, return_inverse=True)
+    pairs, counts = np.unique(np.stack([units[several], kinds.reshape(-1)[several]]), axis=1, return_counts=True)
+    usual = np.zeros(len(sizes), dtype=np.int64)
+    np.maximum.at(usual, pairs[0], counts)
+    return bool(len(several) - usual.sum() > _DISAGREE * len(several))
+
+
+def _without_twins(domain: Domain, pair: Pair, twins: Mapping[int, set[int]]) -> Pair:
     validation = set(pair.validation.tolist())
     drop = [r for r in pair.train.tolist() if twins.get(r, set()) & validation]
-    if not drop or len(drop) > most * len(pair.train):
+    if not drop or len(drop) > _MOST * len(pair.train):
         return pair
     kept = np.setdiff1d(pair.train, drop)
     strata = domain.task.strata(domain.targets)
@@ -110,22 +133,40 @@ def _near(domain: Domain, hashes: np.ndarray, seed: int, limit: int) -> list[Twi
     threshold = float(domain.modality.near)
     rows = np.union1d(asking, others)
     sketches, good = _sketches(domain, rows)
-    place = {int(r): i for i, r in enumerate(rows) if good[i]}
-    keys = np.array([r for r in others.tolist() if r in place], dtype=np.int64)
-    if not len(keys):
-        return []
-    key_sketches = sketches[[place[int(r)] for r in keys]]
+    rows, sketches = rows[good], sketches[good]
+    queries, keys = np.flatnonzero(np.isin(rows, asking)), np.flatnonzero(np.isin(rows, others))
     found: list[Twin] = []
-    queries = np.array([r for r in asking.tolist() if r in place], dtype=np.int64)
+    for i, j, distance in _close(sketches, queries, keys, threshold, generator):
+        a, b = int(rows[i]), int(rows[j])
+        if a != b and hashes[a] != hashes[b]:
+            found.append((a, b, max(distance, 1e-6)))
+    return _nearest(found)
+
+
+def _close(
+    sketches: np.ndarray, queries: np.ndarray, keys: np.ndarray, threshold: float, generator: np.random.Generator
+) -> Iterator[Twin]:
+    """Pairs nearer than the threshold: candidates from a random projection, distances from the sketches themselves.
+
+    A projection to 128 dimensions is off by about 0.09 in cosine (Johnson and Lindenstrauss), so a margin of 0.35
+    loses practically none.
+    """
+    alike = 1.0 - threshold**2 / 2.0
+    short, margin = sketches, 0.0
+    if sketches.shape[1] > 2 * _PLANES:
+        planes = generator.standard_normal((sketches.shape[1], _PLANES)).astype(np.float32) / np.sqrt(_PLANES)
+        short, margin = sketches @ planes, 0.35
+        short = short / np.maximum(np.linalg.norm(short, axis=1, keepdims=True), 1e-12)
+    key_short = np.ascontiguousarray(short[keys].T)
     for begin in range(0, len(queries), _CHUNK):
         part = queries[begin : begin + _CHUNK]
-        alike = sketches[[place[int(r)] for r in part]] @ key_sketches.T
-        close = np.sqrt(np.maximum(2.0 - 2.0 * alike, 0.0))
-        for i, j in np.argwhere(close < threshold):
-            a, b = int(part[i]), int(keys[j])
-            if a != b and hashes[a] != hashes[b]:
-                found.append((a, b, max(float(close[i, j]), 1e-6)))
-    return _nearest(found)
+        maybe = np.flatnonzero((short[part] @ key_short).ravel() > alike - margin)
+        left, right = part[maybe // len(keys)], keys[maybe % len(keys)]
+        for at in range(0, len(left), _CHUNK * 16):
+            i, j = left[at : at + _CHUNK * 16], right[at : at + _CHUNK * 16]
+            cosine = np.einsum("nd,nd->n", sketches[i], sketches[j])
+            for k in np.flatnonzero(cosine > alike):
+                yield int(i[k]), int(j[k]), float(np.sqrt(max(2.0 - 2.0 * float(cosine[k]), 0.0)))
 
 
 def _nearest(found: list[Twin]) -> list[Twin]:

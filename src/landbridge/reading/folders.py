@@ -19,12 +19,15 @@ from landbridge.reading.material import Material, check, split_name
 from landbridge.reading.options import Options
 
 _SILENT = ("__MACOSX", "Thumbs.db", "desktop.ini")
+# fmt: off
 _KNOWN_OTHERS = frozenset(
-    (
-        ".heic .heif .avif .svg .psd .raw .cr2 .nef .dng .dcm .nii .ico .pdf .mov .mp4 .avi .mkv .webm .m4a .aac .wma "
-        ".opus .aiff .aif .mid .amr .npy .h5 .mat .pkl .pt .docx"
-    ).split()
+    [
+    ".heic", ".heif", ".avif", ".svg", ".psd", ".raw", ".cr2", ".nef", ".dng", ".dcm", ".nii", ".ico", ".pdf",
+    ".mov", ".mp4", ".avi", ".mkv", ".webm", ".m4a", ".aac", ".wma", ".opus", ".aiff", ".aif", ".mid", ".amr",
+    ".npy", ".h5", ".mat", ".pkl", ".pt", ".docx",
+    ]
 )
+# fmt: on
 
 
 def listing(path: Path) -> list[str]:
@@ -156,7 +159,7 @@ def _classes(path: Path, files: Sequence[str]) -> Found:
         )
     if len(stray) > 0.2 * len(files) and not (splits and _unlabelled_split(splits, labels)):
         raise DataError(
-            f"{path}: {len(stray)} of {len(files)} files are not in a class folder (first: {stray[0]}); move or remove them"
+            f"{path}: {len(stray)} of {len(files)} files have no class folder (first: {stray[0]}); move or remove them"
         )
     return labels, splits, areas, stray, how
 
@@ -174,7 +177,7 @@ def _without_common_top(parts: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 
 def _areas(parts: Sequence[tuple[str, ...]]) -> list[str | None] | None:
-    """The top folder of each file, when several top folders hold nearly the same folders, which then are the classes."""
+    """The top folder of each file, where several hold nearly the same folders, which then are the classes."""
     if any(len(p) < 3 for p in parts):
         return None
     below: dict[str, set[str]] = {}

@@ -29,7 +29,7 @@ def read_json(path: Path, cache: Path | None) -> pa.Table:
     if not count:
         raise DataError(f"{path}: there are no records; give a file with data")
     if not kinds:
-        raise DataError(f"{path}: the records are empty; give objects such as {{\"text\": ..., \"label\": ...}}")
+        raise DataError(f'{path}: the records are empty; give objects such as {{"text": ..., "label": ...}}')
     chosen = {name: _merged(path, name, found) for name, found in kinds.items()}
     schema = pa.schema([(name, _ARROW[kind]) for name, kind in chosen.items()])
     return keep(path, schema, _batches(text, chosen, schema), cache)

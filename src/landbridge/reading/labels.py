@@ -40,7 +40,9 @@ def column_labels(table: pa.Table, target: Sequence[str], found: Mapping[str, Pr
     if pa.types.is_boolean(kind):
         return column.to_pylist(), "truth"
     if pa.types.is_temporal(kind):
-        raise DataError(f"the target column '{target[0]}' holds dates; name a column of classes or numbers with --target")
+        raise DataError(
+            f"the target column '{target[0]}' holds dates; name a column of classes or numbers with --target"
+        )
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         raise DataError(f"the target column '{target[0]}' holds {kind}; name another with --target")
     values = [None if v is None or v != v else v for v in column.to_pylist()]

@@ -20,8 +20,11 @@ from landbridge.reading.sheets import from_sheet
 from landbridge.reading.tables import SUFFIXES, Part, join, load_sheet
 
 _FILES = SUFFIXES | {".ts", ".npz"}
-_STEM = re.compile(r"^(?:(?P<set>.*?)[-_. ]?)(?P<split>train|training|test|testing|val|valid|validation|dev|eval)"
-                   r"(?P<shard>[-_]\d+(-of-\d+)?)?$", re.IGNORECASE)
+_STEM = re.compile(
+    r"^(?:(?P<set>.*?)[-_. ]?)(?P<split>train|training|test|testing|val|valid|validation|dev|eval)"
+    r"(?P<shard>[-_]\d+(-of-\d+)?)?$",
+    re.IGNORECASE,
+)
 _HINTS = {
     ".npy": "a single array has no labels; save X and y together with numpy.savez",
     ".pkl": "pickle files can run code and are never loaded; save CSV or Parquet",
@@ -69,7 +72,9 @@ def check_suffix(path: Path) -> None:
     if suffix in _HINTS:
         raise DataError(f"{path}: files of type {suffix} cannot be read here; {_HINTS[suffix]}")
     if media_of(path.name):
-        raise DataError(f"{path}: is a single {media_of(path.name)}; give a folder of class folders, or a table of paths")
+        raise DataError(
+            f"{path}: is a single {media_of(path.name)}; give a folder of class folders, or a table of paths"
+        )
     kinds = ", ".join(sorted(_FILES | {".zip"}))
     raise DataError(f"{path}: files of type '{suffix}' are not known; give a folder or one of {kinds}")
 

@@ -15,11 +15,12 @@ from landbridge.core.contracts import Modality, Task
 from landbridge.core.domain import Assumption, Domain
 from landbridge.core.errors import DataError, UsageError
 from landbridge.reading import hashes, splits
+from landbridge.reading.duplicates import alike_by_nature
 from landbridge.reading.gaps import without_gaps
 from landbridge.reading.labels import settle
 from landbridge.reading.material import Material, check
 from landbridge.reading.options import Options
-from landbridge.reading.places import open_material
+from landbridge.reading.places import open_material, split_of
 from landbridge.reading.scan import scan
 
 
@@ -64,12 +65,21 @@ def read(
         seed=seed,
         cache=None if cache is None else Path(cache),
     )
-    material = open_material(Path(path).expanduser(), options)
+    place = Path(path).expanduser()
+    material = replace(open_material(place, options), name=str(place))
     if options.split is not None and options.split.lower() == "none":
         material = replace(material, split=None)
     if options.group is not None and options.group.startswith("name:"):
         material = _grouped_by_name(material, options.group.removeprefix("name:"))
-    return _domain(without_gaps(material), options)
+    return replace(_domain(without_gaps(material), options), name=_title(place))
+
+
+def _title(path: Path) -> str:
+    """What the data is called in reports: its file or folder, the folder around it where that name says nothing."""
+    whole = path.absolute()
+    name = whole.name if whole.is_dir() else whole.stem
+    plain = ("data", "train", "images", "labels", "dataset", "table", "archive", "wav", "crops", "metadata")
+    return whole.parent.name if name.lower() in plain and whole.parent.name else split_of(name)[0] or name
 
 
 def _domain(material: Material, options: Options) -> Domain:
@@ -113,7 +123,9 @@ def _grouped_by_name(material: Material, pattern: str) -> Material:
     for name in material.names:
         match = regex.search(name.rsplit("/", 1)[-1]) or regex.search(name)
         if match is None or match[1] is None:
-            raise DataError(f"{material.name}: --group 'name:{pattern}' does not fit the file '{name}'; widen the pattern")
+            raise DataError(
+                f"{material.name}: --group 'name:{pattern}' does not fit the file '{name}'; widen the pattern"
+            )
         groups.append(match[1])
     reading = {**material.reading, "group": f"name:{pattern}"}
     return replace(material, groups=np.array(groups, dtype=object), asked_group=True, reading=reading)
@@ -125,7 +137,7 @@ def _official_groups(material: Material, options: Options) -> Material:
         return material
     if len(set(material.groups)) < 3 and material.asked_group:
         raise DataError(
-            f"{material.name}: --group {options.group} gives {len(set(material.groups))} groups; three or more are needed"
+            f"{material.name}: --group {options.group} gives {len(set(material.groups))} groups; three are needed"
         )
     if material.split is None:
         return material
@@ -137,7 +149,9 @@ def _official_groups(material: Material, options: Options) -> Material:
         because = f"{len(shared)} groups stand on both sides of it"
         note = Assumption(what="the given split is set aside for one by group", because=because, option="--group none")
         return replace(material, split=None).noting(note)
-    return material.noting(check("groups across splits", len(shared), f"also in the test: {', '.join(sorted(shared)[:5])}"))
+    return material.noting(
+        check("groups across splits", len(shared), f"also in the test: {', '.join(sorted(shared)[:5])}")
+    )
 
 
 def _known_in_train(material: Material, task: Task) -> Material:
@@ -173,7 +187,7 @@ def _split(
     strata = np.zeros(len(material), dtype=np.int64) if strata is None else np.unique(strata, return_inverse=True)[1]
     plan = splits.Plan(
         strata=strata,
-        units=_units(material, contents),
+        units=_units(material, contents, targets),
         seed=seed,
         per_class=_per_class(task, targets),
         times=material.times,
@@ -183,23 +197,28 @@ def _split(
     folds, how = splits.make_folds(plan)
     if material.times is not None and material.split is None and not _covered(task, targets, folds):
         if material.asked_time:
-            raise DataError(f"{material.name}: the latest rows have classes that the earlier ones lack; give --time none")
+            raise DataError(
+                f"{material.name}: the latest rows have classes that the earlier ones lack; give --time none"
+            )
         folds, how = splits.make_folds(replace(plan, times=None))
         note = Assumption(what="the split is not by time", because="a class occurs late only", option="--time COLUMN")
         material = material.noting(note)
     if any(len(f.test) == 0 or any(len(p.train) == 0 or len(p.validation) == 0 for p in f.pairs) for f in folds):
         raise DataError(f"{material.name}: {len(material)} rows are too few to split three ways; add examples")
-    return material.noting(Assumption(what=f"the split: {how}", because="nothing else was said", option="--split COLUMN")), folds, how
+    if not how.endswith("as given"):
+        material = material.noting(
+            Assumption(what=f"the split is {how}", because="of the data", option="--split COLUMN")
+        )
+    return material, folds, how
 
 
-def _units(material: Material, contents: np.ndarray) -> np.ndarray:
+def _units(material: Material, contents: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """What stays together: groups, or equal rows; rows of a table that mostly repeats are apart by nature."""
     if material.groups is not None:
         return np.unique(material.groups.astype(str), return_inverse=True)[1]
-    known, units = np.unique(contents, return_inverse=True)
-    if material.modality == "table" and len(known) < 0.5 * len(contents):
+    if material.modality == "table" and alike_by_nature(contents, targets):
         return np.arange(len(contents))
-    return units
+    return np.unique(contents, return_inverse=True)[1]
 
 
 def _per_class(task: Task, targets: np.ndarray) -> float:
@@ -212,8 +231,11 @@ def _per_class(task: Task, targets: np.ndarray) -> float:
 def _covered(task: Task, targets: np.ndarray, folds: tuple[Any, ...]) -> bool:
     if task.part_name != "classify":
         return True
-    return all(np.isin(targets[f.rest], targets[p.train]).all() and np.isin(targets[f.test], targets[p.train]).all()
-               for f in folds for p in f.pairs)
+    return all(
+        np.isin(targets[f.rest], targets[p.train]).all() and np.isin(targets[f.test], targets[p.train]).all()
+        for f in folds
+        for p in f.pairs
+    )
 
 
 def _notes_on_size(material: Material) -> None:

@@ -11,18 +11,35 @@ from landbridge.core.errors import DataError, UnknownName, UsageError
 from landbridge.reading.columns import Profile
 from landbridge.reading.options import Options, off
 
-_TARGET = (
-    "label labels target targets class classes y category categories intent sentiment emotion topic tag tags classification"
-).split()
-_TARGET_WEAK = "outcome quality species diagnosis survived income churn default price grade rating stars score".split()
-_SPLIT = "split subset partition set splits dataset fold_name".split()
-_GROUP = (
-    "group groups groupid subject subjectid patient patientid user userid speaker speakerid tile tileid session "
-    "sessionid participant participantid author authorid customer customerid"
-).split()
-_TIME = "date time timestamp datetime day created createdat updated updatedat month when recordedat".split()
-_ID = "id uuid guid index idx rowid key unnamed0 recordid passengerid identifier".split()
-_TEXT = "text sentence review comment question query utterance message content body tweet document title premise".split()
+# fmt: off
+_TARGET = [
+    "label", "labels", "target", "targets", "class", "classes", "y", "category", "categories", "intent",
+    "sentiment", "emotion", "topic", "tag", "tags", "classification",
+]
+_TARGET_WEAK = [
+    "outcome", "quality", "species", "diagnosis", "survived", "income", "churn", "default", "price", "grade",
+    "rating", "stars", "score",
+]
+# fmt: on
+_SPLIT = ["split", "subset", "partition", "set", "splits", "dataset", "fold_name"]
+# fmt: off
+_GROUP = [
+    "group", "groups", "groupid", "subject", "subjectid", "patient", "patientid", "user", "userid", "speaker",
+    "speakerid", "tile", "tileid", "session", "sessionid", "participant", "participantid", "author", "authorid",
+    "customer", "customerid",
+]
+_TIME = [
+    "date", "time", "timestamp", "datetime", "day", "created", "createdat", "updated", "updatedat", "month",
+    "when", "recordedat",
+]
+# fmt: on
+_ID = ["id", "uuid", "guid", "index", "idx", "rowid", "key", "unnamed0", "recordid", "passengerid", "identifier"]
+# fmt: off
+_TEXT = [
+    "text", "sentence", "review", "comment", "question", "query", "utterance", "message", "content", "body",
+    "tweet", "document", "title", "premise",
+]
+# fmt: on
 
 
 @dataclass(kw_only=True)

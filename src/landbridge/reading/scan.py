@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,7 @@ def _set_aside(material: Material, bad: Mapping[int, str]) -> Material:
         shown = "; ".join(_reason(bad[r]) for r in rows[:_SHOWN])
         more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
         raise DataError(
-            f"{material.name}: {len(rows)} of {len(material)} files cannot be used: {shown}{more}; remove or replace them"
+            f"{material.name}: {len(rows)} of {len(material)} files are unusable: {shown}{more}; remove or replace them"
         )
     keep = np.array([i for i in range(len(material)) if i not in bad], dtype=np.int64)
     shown = "; ".join(_reason(bad[r]) for r in rows[:_SHOWN])
@@ -123,7 +122,9 @@ def _series(material: Material) -> np.ndarray:
         values = _finite(material.cells[row], where)
         channels = values.shape[0] if channels is None else channels
         if values.shape[0] != channels:
-            raise DataError(f"{where}: the series has {values.shape[0]} channels, the first {channels}; make them alike")
+            raise DataError(
+                f"{where}: the series has {values.shape[0]} channels, the first {channels}; make them alike"
+            )
         hashes[row] = of_bytes(f"{values.shape}".encode() + values.tobytes())
     return hashes
 

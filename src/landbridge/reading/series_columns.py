@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,16 @@ from landbridge.reading.values import date_of
 
 SHORTEST = 16  # columns from which a run of steps is believed without being asked
 _STEP_PREFIX = ("", "t", "time", "step", "lag", "ts", "timestep", "att", "value", "val", "sample", "s", "y", "att_")
-_SERIES = "id seriesid series case caseid sampleid unit unitid instance instanceid uid recordid".split()
-_STEP = "t time step timestep timestamp tick frame index readingid date datetime seconds ms".split()
+# fmt: off
+_SERIES = [
+    "id", "seriesid", "series", "case", "caseid", "sampleid", "unit", "unitid", "instance", "instanceid", "uid",
+    "recordid",
+]
+_STEP = [
+    "t", "time", "step", "timestep", "timestamp", "tick", "frame", "index", "readingid", "date", "datetime",
+    "seconds", "ms",
+]
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -47,10 +56,12 @@ def wide_columns(rest: Sequence[Profile], table: pa.Table, *, headed: bool, forc
     if len(found) < len(numbers) or len({prefix for prefix, _ in found}) > 1 or found[0][0] not in _STEP_PREFIX:
         return []
     steps = [n for _, n in found]
-    return numbers if all(b - a == 1 for a, b in zip(steps, steps[1:], strict=False)) else []
+    return numbers if all(b - a == 1 for a, b in itertools.pairwise(steps)) else []
 
 
-def long_form(found: Mapping[str, Profile], target: Sequence[str], asked: str | None, *, forced: bool) -> LongForm | None:
+def long_form(
+    found: Mapping[str, Profile], target: Sequence[str], asked: str | None, *, forced: bool
+) -> LongForm | None:
     """The columns of a long table, None when there is no column that names the series or none for the step."""
     rest = [p for p in found.values() if p.name not in target]
     series = [p for p in rest if (p.name == asked if asked else plain_name(p.name) in _SERIES) and not p.unique]
@@ -78,7 +89,7 @@ def gather(table: pa.Table, form: LongForm, where: str) -> tuple[Long, np.ndarra
     if same.any():
         row = int(order[int(np.flatnonzero(same)[0]) + 1])
         raise DataError(
-            f"{where}: row {row + 1}: column '{form.step}' repeats a step of series '{ids[row]}'; remove one of the rows"
+            f"{where}: row {row + 1}: column '{form.step}' repeats a step of series '{ids[row]}'; remove one row"
         )
     starts = np.concatenate([[0], np.cumsum(np.bincount(member))])
     values = np.stack([table.column(v).cast(pa.float64()).to_numpy() for v in form.values], axis=1)

@@ -116,7 +116,9 @@ def from_npz(path: Path, options: Options) -> Material:
             raise DataError(f"{path}: the array 'y{tail}' that belongs to '{x_name}' is missing; add it to the file")
         values, targets = arrays[x_name], arrays[y_name].squeeze()
         if targets.ndim != 1 or len(targets) != len(values):
-            raise DataError(f"{path}: '{x_name}' has {len(values)} rows and '{y_name}' has shape {targets.shape}; make them agree")
+            raise DataError(
+                f"{path}: '{x_name}' has {len(values)} rows and '{y_name}' has shape {targets.shape}; make them agree"
+            )
         cells.append(_rows(path, x_name, values))
         labels += targets.tolist()
         split += [role] * len(targets)

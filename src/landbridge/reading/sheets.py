@@ -118,7 +118,9 @@ def _wide(
 ) -> Material:
     columns = wide_columns(rest, sheet.table, headed=sheet.headed, forced=True)
     if len(columns) < 2:
-        raise DataError(f"{sheet.where}: a series needs two or more number columns, got {len(columns)}; check --modality")
+        raise DataError(
+            f"{sheet.where}: a series needs two or more number columns, got {len(columns)}; check --modality"
+        )
     return _start(sheet, "series", Wide(sheet.table, columns), "wide", values=columns)
 
 
@@ -127,7 +129,9 @@ def _text(
 ) -> Material:
     column = sheet.table.column(str(roles.input))
     if not pa.types.is_string(column.type):
-        raise DataError(f"{sheet.where}: column '{roles.input}' holds {column.type}, not text; name another with --input")
+        raise DataError(
+            f"{sheet.where}: column '{roles.input}' holds {column.type}, not text; name another with --input"
+        )
     return _start(sheet, "text", Column(column), "text")
 
 
@@ -139,7 +143,9 @@ def _table(
     if not varied:
         if not usable:
             raise DataError(f"{sheet.where}: besides the target there is no feature column; add some")
-        raise DataError(f"{sheet.where}: all {len(usable)} feature columns are constant; there is nothing to learn from")
+        raise DataError(
+            f"{sheet.where}: all {len(usable)} feature columns are constant; there is nothing to learn from"
+        )
     kinds = kinds_of(varied)
     dates = {p.name: p.order for p in varied if p.kind == "date"}
     for name, kind in kinds.items():
@@ -207,7 +213,9 @@ def _splits(sheet: Sheet, name: str) -> np.ndarray:
     roles = {v: split_name(v) for v in set(values)}
     for row, value in enumerate(values):
         if roles[value] is None:
-            raise DataError(f"{sheet.row(row)}, column '{name}': '{value}' is neither train, validation nor test; mend it")
+            raise DataError(
+                f"{sheet.row(row)}, column '{name}': '{value}' is neither train, validation nor test; mend it"
+            )
     return np.array([roles[v] for v in values], dtype=object)
 
 
@@ -217,7 +225,9 @@ def _texts(column: pa.ChunkedArray) -> np.ndarray:
 
 def _groups(column: pa.ChunkedArray) -> np.ndarray:
     """Group names; a row without a group is its own."""
-    return np.array([f"row {i}" if v is None or v == "" else str(v) for i, v in enumerate(column.to_pylist())], dtype=object)
+    return np.array(
+        [f"row {i}" if v is None or v == "" else str(v) for i, v in enumerate(column.to_pylist())], dtype=object
+    )
 
 
 def _times(sheet: Sheet, name: str, order: str) -> np.ndarray:
@@ -233,12 +243,21 @@ def _times(sheet: Sheet, name: str, order: str) -> np.ndarray:
 
 def _long(sheet: Sheet, found: Mapping[str, Profile], options: Options) -> Material | None:
     """Material of a long table of series, None when the sheet is none."""
-    target = [options.target] if options.target in found else [n for n in found if plain_name(n) in ("label", "target", "class", "y")]
+    target = (
+        [options.target]
+        if options.target in found
+        else [n for n in found if plain_name(n) in ("label", "target", "class", "y")]
+    )
     form = long_form(found, target, options.id, forced=options.modality == "series")
     if form is None or not target:
         return None
     cells, firsts, names = gather(sheet.table, form, str(sheet.where))
-    roles = find_roles(found, Options(target=target[0], id="none", time="none", split=options.split, group=options.group), [], headed=True)
+    roles = find_roles(
+        found,
+        Options(target=target[0], id="none", time="none", split=options.split, group=options.group),
+        [],
+        headed=True,
+    )
     labels, kind = column_labels(sheet.table, roles.target, found)
     whole = [labels[int(i)] for i in firsts]
     owner = np.empty(sheet.table.num_rows, dtype=np.int64)
@@ -250,13 +269,35 @@ def _long(sheet: Sheet, found: Mapping[str, Profile], options: Options) -> Mater
                 f"{sheet.row(row)}, column '{target[0]}': series '{names[owner[row]]}' has two labels; a series has one"
             )
     notes = [
-        Assumption(what="the data is series", because=f"column '{form.series}' repeats over '{form.step}'", option="--modality NAME"),
-        Assumption(what=f"channels are {', '.join(form.values[:6])}", because="they are the other numbers", option="--input COLUMN"),
+        Assumption(
+            what="the data is series",
+            because=f"column '{form.series}' repeats over '{form.step}'",
+            option="--modality NAME",
+        ),
+        Assumption(
+            what=f"channels are {', '.join(form.values[:6])}",
+            because="they are the other numbers",
+            option="--input COLUMN",
+        ),
     ]
     splits = [n for n in found if plain_name(n) in _SPLIT_NAMES and _is_split(sheet.table.column(n))]
     split = sheet.split if sheet.split is not None else _splits(sheet, splits[0]) if splits else None
-    reading = {"modality": "series", "form": "long", "series": form.series, "step": form.step, "values": list(form.values)}
-    reading |= {"target": target[0], "input": None, "id": form.series, "group": roles.group, "time": None, "split": None, "headed": True}
+    reading = {
+        "modality": "series",
+        "form": "long",
+        "series": form.series,
+        "step": form.step,
+        "values": list(form.values),
+    }
+    reading |= {
+        "target": target[0],
+        "input": None,
+        "id": form.series,
+        "group": roles.group,
+        "time": None,
+        "split": None,
+        "headed": True,
+    }
     groups = _groups(sheet.table.column(roles.group))[firsts] if roles.group and roles.group != form.series else None
     return Material(
         name=sheet.name,
@@ -277,4 +318,6 @@ def require_columns(table: pa.Table, names: Sequence[str], where: str) -> None:
     """DataError naming the first column that is needed and not there."""
     for name in names:
         if name not in table.column_names:
-            raise DataError(f"{where}: the column '{name}' is missing; {UnknownName('column', name, table.column_names)}")
+            raise DataError(
+                f"{where}: the column '{name}' is missing; {UnknownName('column', name, table.column_names)}"
+            )

@@ -49,7 +49,9 @@ def make_folds(plan: Plan) -> tuple[tuple[Fold, ...], str]:
     if plan.times is not None:
         rest, test = _latest(plan, rows, _test_share(len(rows)))
         train, validation = _latest(plan, rest, VALIDATION)
-        return (Fold(test=test, pairs=(Pair(train=train, validation=validation),)),), "by time: the latest rows are the test"
+        return (
+            Fold(test=test, pairs=(Pair(train=train, validation=validation),)),
+        ), "by time: the latest rows are the test"
     units = len(np.unique(plan.units))
     few = plan.per_class * (1 - _test_share(len(rows))) < FEW
     if plan.leave_out and units <= FEW_GROUPS:
@@ -78,7 +80,8 @@ def cut(
     for i in sorted(order, key=lambda i: -len(several[i])):
         kinds, count = np.unique(strata[several[i]], return_counts=True)
         change = count * (2 * (have[kinds] - wanted[kinds]) + count) / np.maximum(total[kinds], 1)
-        if change.sum() < 0 and (have[kinds] + count < total[kinds]).all():
+        fits = have.sum() + len(several[i]) <= 1.3 * share * len(rows) + 1
+        if fits and change.sum() < 0 and (have[kinds] + count < total[kinds]).all():
             have[kinds] += count
             taken.append(several[i])
     singles = np.array([m[0] for m in members if len(m) == 1], dtype=np.int64)
@@ -121,7 +124,9 @@ def _official_test(plan: Plan) -> tuple[tuple[Fold, ...], str]:
         return (Fold(test=test, pairs=(Pair(train=train, validation=given),)),), "train, validation and test as given"
     if plan.times is not None:
         kept, validation = _latest(plan, train, VALIDATION)
-        return (Fold(test=test, pairs=(Pair(train=kept, validation=validation),)),), "the test as given; validation by time"
+        return (
+            Fold(test=test, pairs=(Pair(train=kept, validation=validation),)),
+        ), "the test as given; validation by time"
     few = plan.per_class * len(train) / len(plan) < FEW
     pairs = _pairs(plan, train, OFFICIAL_PAIRS if few else 1, 0)
     how = f"{len(pairs)} train/validation pairs, as labels are few" if few else "validation drawn from train"
@@ -152,7 +157,8 @@ def _folds(plan: Plan, count: int, pairs: int) -> tuple[Fold, ...]:
     else:
         tests = deal(rows, count, plan.strata, plan.units, generator)
     return tuple(
-        Fold(test=test, pairs=_pairs(plan, np.setdiff1d(rows, test), pairs, number)) for number, test in enumerate(tests)
+        Fold(test=test, pairs=_pairs(plan, np.setdiff1d(rows, test), pairs, number))
+        for number, test in enumerate(tests)
     )
 
 
@@ -177,7 +183,11 @@ def _members(rows: np.ndarray, units: np.ndarray) -> list[np.ndarray]:
 
 
 def _fill(
-    singles: np.ndarray, strata: np.ndarray, total: np.ndarray, wanted: np.ndarray, have: np.ndarray,
+    singles: np.ndarray,
+    strata: np.ndarray,
+    total: np.ndarray,
+    wanted: np.ndarray,
+    have: np.ndarray,
     generator: np.random.Generator,
 ) -> np.ndarray:
     """Single rows that bring each stratum up to its share: at least one where it has two, never its last."""

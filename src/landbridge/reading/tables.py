@@ -87,7 +87,12 @@ def read_one(path: Path, cache: Path | None) -> pa.Table:
 
 
 def join(
-    parts: Sequence[Part], tables: Sequence[pa.Table], where: Path, *, headed: bool = True, notes: Sequence[Assumption] = ()
+    parts: Sequence[Part],
+    tables: Sequence[pa.Table],
+    where: Path,
+    *,
+    headed: bool = True,
+    notes: Sequence[Assumption] = (),
 ) -> Sheet:
     """Tables of the parts as one; a guessed test file without all columns (as contests give) is left out, said."""
     notes = list(notes)
