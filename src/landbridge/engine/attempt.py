@@ -158,7 +158,7 @@ class _Run:
 
     def _features(self, rows: np.ndarray) -> np.ndarray:
         if self.pristine:
-            return self.workshop.features(self.road, self.model, rows)
+            return self.workshop.features(self.road, self.model.taps, rows, ends=self.ends)
         return _pass(self.model, self.road, rows, self.workshop.device, features=True)
 
     def _train(self, number: int, stage: Stage, handle: Handle, states: list[nn.Module]) -> None:
@@ -203,7 +203,7 @@ class _Run:
         stored = None
         if lowest > 0 and self.pristine and not self.model.taps:
             views = STORED_VIEWS if self.road.supply.views is not None else 1
-            stored = self.workshop.activations(self.road, self.model, rows, depth=lowest, views=views)
+            stored = self.workshop.activations(self.road, rows, depth=lowest, views=views)
         return Feed(
             supply=self.road.supply,
             train=order.train,

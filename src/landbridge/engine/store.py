@@ -21,7 +21,7 @@ from landbridge.core.batch import Batch
 from landbridge.core.files import resources
 from landbridge.core.model import Model
 from landbridge.core.seeds import torch_generator
-from landbridge.engine.precision import Precision
+from landbridge.engine.reader import cast
 from landbridge.engine.supply import Supply, in_order, to_device
 
 
@@ -69,14 +69,14 @@ class ActivationStore:
         depth: int,
         view: int,
         key: dict[str, Any],
-        precision: Precision,
-        size: int = 64,
+        dtype: torch.dtype,
+        size: int = 32,
     ) -> Activations:
         """The tokens of `rows` entering block `depth`; view 0 is the plain example, others are random views."""
-        full_key = {**key, "depth": depth, "view": view, "dtype": str(precision.dtype), "rows": _digest(rows)}
+        full_key = {**key, "depth": depth, "view": view, "dtype": str(dtype), "rows": _digest(rows)}
         name = hashlib.sha256(json.dumps(full_key, sort_keys=True).encode()).hexdigest()[:32]
         if name not in self._open:
-            self._open[name] = self._compute(name, model, supply, rows, depth, view, precision, size)
+            self._open[name] = self._compute(name, model, supply, rows, depth, view, dtype, size)
         return self._open[name]
 
     @torch.inference_mode()
@@ -88,7 +88,7 @@ class ActivationStore:
         rows: np.ndarray,
         depth: int,
         view: int,
-        precision: Precision,
+        dtype: torch.dtype,
         size: int,
     ) -> Activations:
         model.eval()
@@ -101,9 +101,9 @@ class ActivationStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
                 for positions in in_order(rows, supply.lengths(rows), size):
-                    batch = to_device(supply.batch(rows[positions], views, generator), precision.device)
-                    with precision.autocast():
-                        tokens, mask = model.tokens_at(depth, batch.inputs or {})
+                    device = next(model.parameters()).device
+                    batch = to_device(supply.batch(rows[positions], views, generator), device)
+                    tokens, mask = model.tokens_at(depth, cast(batch.inputs or {}, dtype))
                     grid = tuple(mask.shape[1:]) if mask.dim() > 2 else ()
                     bits = tokens.to(torch.bfloat16).cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
                     counts = mask.flatten(1).sum(1).round().long().cpu().numpy()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +16,18 @@ import torch
 
 from landbridge.core import codec
 from landbridge.core.domain import Domain
+from landbridge.core.errors import OutOfTimeError
 from landbridge.core.model import Body, Model, weights_hash
 from landbridge.core.progress import Progress, Tick, silent
 from landbridge.core.seeds import stream, torch_generator
 from landbridge.engine.precision import Precision, pick_precision
 from landbridge.engine.predictor import open_source
+from landbridge.engine.reader import cast, fast_copy
 from landbridge.engine.store import Activations, ActivationStore
 from landbridge.engine.supply import Supply, in_order, to_device
 
-SAMPLE = 16  # examples on which the precision is chosen
+SAMPLE = 16  # examples on which the fast copy is checked
+PATIENCE = 1.5  # seconds of reading after which its end is foretold
 
 
 @dataclass
@@ -39,6 +44,8 @@ class Road:
     origin: str
     supply: Supply
     precision: Precision
+    reader: Body  # a faster copy with the same features, for what stays frozen
+    reader_dtype: torch.dtype
     kept: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @property
@@ -81,8 +88,9 @@ class Workshop:
             supply = self._supply(body)
             sample = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
             inputs = {k: v.to(self.device) for k, v in supply.inputs(sample).items()}
-            precision = pick_precision(self.device, Model(body, torch.nn.Identity()), inputs)
-            opened = Road(source, bridge, facts, body, origin, supply, precision)
+            precision = pick_precision(self.device)
+            reader, dtype = fast_copy(body, inputs, self.device)
+            opened = Road(source, bridge, facts, body, origin, supply, precision, reader, dtype)
             self._roads[name] = opened
         return opened
 
@@ -101,33 +109,44 @@ class Workshop:
         return body
 
     @torch.inference_mode()
-    def features(self, road: Road, model: Model, rows: np.ndarray, size: int = 64) -> np.ndarray:
-        """Features of `rows` (N,D) float32 by a model whose body is still the road's own; each row is computed once."""
-        values, known = road.kept.get(model.taps, (np.zeros((0, 0), np.float32), np.zeros(len(self.domain), bool)))
+    def features(
+        self, road: Road, taps: tuple[int, ...], rows: np.ndarray, *, size: int = 32, ends: float = math.inf
+    ) -> np.ndarray:
+        """Features of `rows` (N,D) float32 by the untrained source; each row is computed once.
+
+        OutOfTimeError when the first batches show that the rest would end after monotonic time `ends`.
+        """
+        values, known = road.kept.get(taps, (np.zeros((0, 0), np.float32), np.zeros(len(self.domain), bool)))
         missing = rows[~known[rows]]
         if len(missing):
             lengths, done = road.supply.lengths(missing), 0
-            model.eval()
+            work, total, began = 0, float(lengths.sum()), time.monotonic()
+            model = Model(road.reader, torch.nn.Identity(), taps=taps)
             for positions in in_order(missing, lengths, size):
                 batch = to_device(road.supply.batch(missing[positions]), self.device)
-                with road.precision.autocast():
-                    piece = model.features(batch.inputs or {}).float().cpu().numpy()
+                piece = model.features(cast(batch.inputs or {}, road.reader_dtype)).float().cpu().numpy()
                 if not len(values):
                     values = np.zeros((len(self.domain), piece.shape[1]), np.float32)
                 values[missing[positions]] = piece
                 done += len(positions)
+                work += int(lengths[positions].sum())
+                took = time.monotonic() - began
+                if took > PATIENCE and began + took * total / work > ends:
+                    known[missing] = False
+                    raise OutOfTimeError(f"{road.source}: reading {len(missing)} rows would take {took * total / work:.0f} s")
                 self.progress(Tick(stage="features", done=done / len(missing), detail=road.source))
             known[missing] = True
-            road.kept[model.taps] = (values, known)
+            road.kept[taps] = (values, known)
         return values[rows]
 
     def activations(
-        self, road: Road, model: Model, rows: np.ndarray, *, depth: int, views: int
+        self, road: Road, rows: np.ndarray, *, depth: int, views: int
     ) -> tuple[Activations, ...] | None:
         """Stored tokens entering block `depth` in the plain and `views - 1` random views; None when too large."""
-        with torch.inference_mode(), road.precision.autocast():
+        model = Model(road.reader, torch.nn.Identity())
+        with torch.inference_mode():
             sample = {k: v.to(self.device) for k, v in road.supply.inputs(rows[:1]).items()}
-            tokens, _ = model.tokens_at(depth, sample)
+            tokens, _ = model.tokens_at(depth, cast(sample, road.reader_dtype))
         if not self.store.fits(len(rows), tokens.shape[1], tokens.shape[2], views):
             return None
         return tuple(
