@@ -10,12 +10,9 @@ import numpy as np
 
 from landbridge.core import registry
 from landbridge.core.finding import Finding, Judgement
+from landbridge.evidence.gain import gain, sentence
 
-WORDS = {
-    "gain": "Transfer paid",
-    "no difference": "Transfer made no difference that these test rows can show",
-    "loss": "Transfer did not pay",
-}
+TRANSFER = "transfer"
 
 
 def evaluate_all(judgement: Judgement) -> list[Finding]:
@@ -26,30 +23,37 @@ def evaluate_all(judgement: Judgement) -> list[Finding]:
 
 def transfer_gain(judgement: Judgement, by_role: Mapping[str, np.ndarray], role: str) -> dict[str, Any]:
     """The gain of the best transfer recipe over the best control, whichever of them was chosen, with a headline."""
-    transfer = by_role.get("transfer")
-    metric = judgement.task.metric
+    metric = judgement.task.metric.replace("_", " ")
     chosen = judgement.task.score(by_role[role], judgement.target)
-    title = f"{metric.replace('_', ' ')} {chosen:.3f}"
-    if transfer is None:
-        headline = f"No transfer recipe could be tried in the time given; the best control ({role}) has {title}."
+    transfer = by_role.get(TRANSFER)
+    if transfer is None or not judgement.controls:
+        headline = f"No transfer was tried: the {role} control has {metric} {chosen:.3f}."
         none = {"value": 0.0, "interval": [0.0, 0.0], "against": role, "verdict": "no difference", "controls": {}}
         return none | {"headline": headline}
     asked = replace(judgement, output=transfer)
-    found = next(iter(registry.find("evidence", "gain")().findings(asked)))
-    low, high = found.interval or (found.value, found.value)
-    verdict = str(found.data["verdict"])
-    against = str(found.data["against"])
-    gap = f"{found.value:+.3f} [{low:+.3f}, {high:+.3f}] against the best control ({against})"
-    if role == "transfer":
-        headline = f"{WORDS[verdict]}: {title}, {gap}."
+    found = gain(asked)
+    verdict, against = str(found.data["verdict"]), str(found.data["against"])
+    value, interval = found.value or 0.0, found.interval or (0.0, 0.0)
+    if role == TRANSFER:
+        headline = sentence(_performance(asked), found)
     else:
-        reason = WORDS["loss"] if verdict != "gain" else "Transfer looked worse on validation"
-        headline = f"{reason}: the {role} control was chosen with {title}; transfer stands at {gap}."
+        ends = f"{value:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}]"
+        because = {
+            "gain": f"the {role} control was better on validation, though on the test transfer gains",
+            "no difference": f"transfer does not pay: the {role} control does as well without it, transfer differs by",
+            "loss": f"transfer did not pay: the {role} control won, transfer loses",
+        }[verdict]
+        headline = f"{because[0].upper()}{because[1:]} {ends}; {metric} {chosen:.3f}."
     return {
-        "value": found.value,
-        "interval": [low, high],
+        "value": value,
+        "interval": list(interval),
         "against": against,
         "verdict": verdict,
         "controls": dict(found.data["controls"]),
         "headline": headline,
     }
+
+
+def _performance(judgement: Judgement) -> Finding:
+    """The primary metric of a judgement."""
+    return next(iter(registry.find("evidence", "performance")().findings(judgement)))
