@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_NEVER = -1e4  # log-odds of a class that no row has
+
 
 def shrinkage(centred_ND: Tensor) -> float:
     """How far to pull the covariance of centred rows toward a multiple of the identity, in [0, 1].
@@ -30,7 +32,7 @@ def discriminant(
 
     The pooled covariance is `(1 - a) S + a trace(S)/D I` with a from Ledoit & Wolf unless `amount` is given (Friedman
     1989 for the discriminant; scikit-learn shrinks class by class, we shrink the pool, which needs fewer rows).
-    A class without rows gets the grand mean and the share of half a row.
+    A class without rows is never chosen.
     """
     count = features_ND.shape[0]
     weight_N = features_ND.new_ones(count) if weight_N is None else weight_N
@@ -50,4 +52,4 @@ def discriminant(
     weight_CD = torch.cholesky_solve((mean_CD - grand_D).T, torch.linalg.cholesky(cover)).T
     share_C = size_C.clamp_min(0.5) / size_C.sum()
     bias_C = share_C.log() - 0.5 * (weight_CD * (mean_CD + grand_D)).sum(1)
-    return weight_CD, bias_C
+    return weight_CD, bias_C.where(size_C > 0, torch.full_like(bias_C, _NEVER))

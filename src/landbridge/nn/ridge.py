@@ -26,7 +26,8 @@ def ridge_path(
 ) -> RidgePath:
     """Minimise `sum_n weight_n |y_n - W x_n - b|^2 + penalty |W|^2` for each penalty; the bias is unpenalised.
 
-    Leave-one-out outputs are `y - (y - fit) / (1 - leverage)` (Allen 1974; Hastie et al. 2009, equation 7.64); with weights the row's own weight enters its leverage. One eigendecomposition serves all penalties.
+    Leave-one-out outputs are `y - (y - fit) / (1 - leverage)` (Allen 1974; Hastie et al. 2009, equation 7.64). With
+    weights the row's own weight enters its leverage. One decomposition serves all penalties.
     """
     count = features_ND.shape[0]
     weight_N = features_ND.new_ones(count) if weight_N is None else weight_N

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from landbridge.nn.deal import deal
 from landbridge.nn.discriminant import discriminant, shrinkage
-from landbridge.nn.folds import deal
 from landbridge.nn.heads import normalised
 from landbridge.nn.logistic import Link, Rotation, logistic_path
 from landbridge.nn.ridge import ridge_path

@@ -22,7 +22,8 @@ from landbridge.tunings.freeze import depths, falling, freeze, groups, head_grou
 
 # How model families call the linear maps that make queries and values (Hu et al. 2021 adapt these two).
 QUERY_VALUE = frozenset(
-    "query value q_proj v_proj q_lin v_lin q v qkv query_proj value_proj c_attn Wqkv query_key_value in_proj".split()
+    {"query", "value", "q_proj", "v_proj", "q_lin", "v_lin", "q", "v", "query_proj", "value_proj"}
+    | {"qkv", "c_attn", "Wqkv", "query_key_value", "in_proj"}
 )
 _ADAPTER = "default"
 

@@ -1,0 +1,17 @@
+"""The public contract kit: what a part, ours or anybody's, must do to fit. Call the checks from your own tests."""
+
+from landbridge.testing.data import toy_domain, toy_examples
+from landbridge.testing.fields import check_fields
+from landbridge.testing.toys import toy_batch, toy_body, toy_model
+from landbridge.testing.training import check_objective, check_tuning
+
+__all__ = [
+    "check_fields",
+    "check_objective",
+    "check_tuning",
+    "toy_batch",
+    "toy_body",
+    "toy_domain",
+    "toy_examples",
+    "toy_model",
+]

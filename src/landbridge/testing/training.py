@@ -1,0 +1,224 @@
+"""Checks of what moves weights: tunings and objectives."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from landbridge.core import registry
+from landbridge.core.batch import Batch
+from landbridge.core.contracts import Handle, Objective, Tuning
+from landbridge.core.model import Model
+from landbridge.core.parts import name_of
+from landbridge.core.seeds import stream
+from landbridge.nn.heads import Head
+from landbridge.testing.data import toy_domain
+from landbridge.testing.fields import check_fields
+from landbridge.testing.toys import toy_batch, toy_model
+
+_STEPS, _RATE = 40, 5e-3
+Loss = Callable[[Model, Batch], Tensor]
+
+
+@runtime_checkable
+class _Solves(Protocol):
+    """An objective with a closed form."""
+
+    def solve(
+        self, features: Tensor, target: Tensor, task: Any, head: Head, *, seed: int, groups: Any
+    ) -> dict[str, Any]: ...
+
+
+def check_tuning(tuning: Tuning) -> None:
+    """A tuning moves what its handle says and nothing else, and leaves a plain model that gives the same output."""
+    check_fields("tunings", tuning)
+    for reads in ("text", "image"):
+        _check_handle(tuning, reads)
+        for level in range(1 + len(tuning.attach(toy_model(reads)).levels)):
+            _check_movement(tuning, reads, level)
+        _check_merge(tuning, reads)
+
+
+def _check_handle(tuning: Tuning, reads: str) -> None:
+    """Groups, flags and the lowest moving block agree; the output is the same as before at the start."""
+    name, model = name_of(tuning), toy_model(reads)
+    batch = toy_batch(model.body)
+    head, before = model.head, model.output(batch).detach()
+    handle = tuning.attach(model)
+    model.eval()
+    if model.head is head:
+        torch.testing.assert_close(model.output(batch).detach(), before, msg=f"{name}: attaching changes the output")
+    grouped = [id(p) for group in handle.groups for p in group["params"]]
+    asking = {id(p) for p in model.parameters() if p.requires_grad}
+    assert len(grouped) == len(set(grouped)), f"{name}: a parameter is in two groups"
+    assert asking == set(grouped), f"{name}: requires_grad and the groups do not agree over {reads}"
+    assert handle.lr > 0, f"{name}: the default rate must be above 0"
+    for level in (handle, *handle.levels):
+        _check_groups(name, model, level)
+
+
+def _check_groups(name: str, model: Model, handle: Handle) -> None:
+    """Multipliers are positive, norms and biases are spared from decay, and first_moving is the lowest that moves."""
+    sparing = {
+        id(p) for m in model.modules() if "norm" in type(m).__name__.lower() for p in m.parameters(recurse=False)
+    }
+    for group in handle.groups:
+        assert set(group) >= {"params", "scale", "decay", "name"} and group["scale"] > 0, f"{name}: {group['name']}"
+        for parameter in group["params"]:
+            spared = parameter.ndim <= 1 or id(parameter) in sparing
+            assert group["decay"] != spared, f"{name}: {group['name']} decays norms or biases, or spares weights"
+    moving = {id(p) for group in handle.groups for p in group["params"]}
+    lowest = len(model.body.blocks)
+    for i, block in reversed(list(enumerate(model.body.blocks))):
+        if moving & {id(p) for p in block.module.parameters()}:
+            lowest = i
+    if moving & {id(p) for module in model.body.embedder for p in module.parameters()}:
+        lowest = -1
+    lowest = min([lowest, *model.taps]) if lowest == len(model.body.blocks) else lowest
+    assert handle.first_moving == lowest, f"{name}: first_moving is {handle.first_moving}, lowest moving {lowest}"
+
+
+def _check_movement(tuning: Tuning, reads: str, level: int) -> None:
+    """After training the loss is lower, everything frozen is bit-equal, and what lies below gives the same bits."""
+    name, model = name_of(tuning), toy_model(reads)
+    handle = tuning.attach(model)
+    handle = handle.levels[level - 1] if level else handle
+    batch = toy_batch(model.body)
+    with torch.no_grad():
+        if model.head.width != model.pooled(batch).shape[1]:
+            return  # a head for several depths is as wide as only its solver knows
+    buffers = {id(b) for m in handle.moving for b in m.buffers()}
+    moving = {id(p) for group in handle.groups for p in group["params"]} | buffers
+    frozen = {
+        n: t.detach().clone() for n, t in (*model.named_parameters(), *model.named_buffers()) if id(t) not in moving
+    }
+    below = _below(model, handle, batch)
+    first, last = train(model, handle, batch)
+    assert last < 0.9 * first, f"{name}: the loss does not fall over {reads}: {first:.4f} to {last:.4f}"
+    now = dict((*model.named_parameters(), *model.named_buffers()))
+    for key, value in frozen.items():
+        assert torch.equal(now[key], value), f"{name}: {key} is frozen and has moved"
+    handle.train_mode(model)
+    for before, after in zip(below, _below(model, handle, batch), strict=True):
+        assert torch.equal(before, after), f"{name}: what enters block {handle.first_moving} is not frozen"
+
+
+def _below(model: Model, handle: Handle, batch: Batch) -> tuple[Tensor, ...]:
+    """What enters the lowest moving block, computed as training computes it."""
+    if handle.first_moving < 0 or batch.inputs is None:
+        return ()
+    handle.train_mode(model)
+    with torch.no_grad():
+        return model.tokens_at(handle.first_moving, batch.inputs)
+
+
+def _check_merge(tuning: Tuning, reads: str) -> None:
+    """Merging changes neither output nor the names and kinds of the modules of the original net."""
+    name, model = name_of(tuning), toy_model(reads)
+    original = toy_model(reads)
+    batch = toy_batch(model.body)
+    handle = tuning.attach(model)
+    with torch.no_grad():
+        if model.head.width == model.pooled(batch).shape[1]:
+            train(model, handle, batch)
+            before = model.eval().output(batch)
+            tuning.merge(model)
+            after = model.eval().output(batch)
+            torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-4, msg=f"{name}: merging changes the output")
+        else:
+            tuning.merge(model)
+    kinds = [[(n, type(m)) for n, m in net.named_modules()] for net in (original.body.net, model.body.net)]
+    assert kinds[0] == kinds[1], f"{name}: merging leaves other modules than there were"
+    assert list(model.body.net.state_dict()) == list(original.body.net.state_dict()), f"{name}: other weight names"
+
+
+def train(model: Model, handle: Handle, batch: Batch, loss: Loss | None = None) -> tuple[float, float]:
+    """A few steps of AdamW on one batch; the loss before and after, without dropout."""
+    measure = cross_entropy if loss is None else loss
+    groups = [
+        {"params": g["params"], "lr": _RATE * g["scale"], "weight_decay": 0.01 * g["decay"]} for g in handle.groups
+    ]
+    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream(0, "toy training"))
+        for parameter in (p for g in handle.groups for p in g["params"]):
+            parameter.requires_grad_(True)
+        first = float(measure(model.eval(), batch).detach())
+        optimiser = torch.optim.AdamW(groups)
+        handle.train_mode(model)
+        for _ in range(_STEPS):
+            optimiser.zero_grad()
+            measure(model, batch).backward()
+            optimiser.step()
+        return first, float(measure(model.eval(), batch).detach())
+
+
+def cross_entropy(model: Model, batch: Batch) -> Tensor:
+    """The mean cross-entropy of a batch of classes."""
+    assert batch.target is not None
+    return nn.functional.cross_entropy(model.output(batch), batch.target)
+
+
+def check_objective(objective: Objective) -> None:
+    """An objective's loss falls under training, repeats under the same generator, and agrees in float64."""
+    check_fields("objectives", objective)
+    full = registry.find("tunings", "full")(layer_decay=1.0)
+    for reads in ("text", "image"):
+        name, model, domain = name_of(objective), toy_model(reads), toy_domain(reads)
+        batch = toy_batch(model.body)
+        handle = full.attach(model)
+        state = objective.begin(model, domain, domain.folds[0].pairs[0].train, {})
+        assert isinstance(state, nn.Module), f"{name}: begin must give a module, so that a state dict holds the state"
+
+        def loss(model: Model, batch: Batch, state: nn.Module = state) -> Tensor:
+            terms = objective.loss(model, state, batch, torch.Generator().manual_seed(3))
+            assert terms and all(t.ndim == 0 and bool(torch.isfinite(t)) for t in terms.values()), (
+                "scalar, finite terms"
+            )
+            return torch.stack(list(terms.values())).sum()
+
+        model.eval()
+        assert torch.equal(loss(model, batch), loss(model, batch)), f"{name}: the same generator, another loss"
+        _check_precision(name, model, state, batch, loss)
+        state.load_state_dict(copy.deepcopy(state.state_dict()))
+        first, last = train(model, handle, batch, loss)
+        assert last < first, f"{name}: the loss does not fall over {reads}: {first:.4f} to {last:.4f}"
+        memory = objective.end(model, state, {"kept": 1})
+        assert memory.get("kept") == 1, f"{name}: end must keep what earlier stages remembered"
+    if isinstance(objective, _Solves):
+        _check_solution(objective)
+
+
+def _check_precision(name: str, model: Model, state: nn.Module, batch: Batch, loss: Callable[..., Tensor]) -> None:
+    """float32 and float64 agree to four digits."""
+    double, wide = copy.deepcopy(model).double(), copy.deepcopy(state).double()
+    inputs = {k: v.double() if v.is_floating_point() else v for k, v in (batch.inputs or {}).items()}
+    exact = loss(double, Batch(index=batch.index, target=batch.target, inputs=inputs), wide)
+    torch.testing.assert_close(
+        loss(model, batch).double(), exact, rtol=1e-4, atol=1e-5, msg=f"{name}: float32 is not float64"
+    )
+
+
+def _check_solution(objective: _Solves) -> None:
+    """A closed form fills the head better than knowing nothing, with the same numbers each time."""
+    model, domain = toy_model("text"), toy_domain("text")
+    batch = toy_batch(model.body)
+    assert batch.target is not None
+    with torch.no_grad():
+        features = model.pooled(batch)
+    fills = []
+    for _ in range(2):
+        head = Head(model.body.width, domain.task.outputs)
+        facts = objective.solve(features, batch.target, domain.task, head, seed=0, groups=None)
+        assert isinstance(facts, dict), "solve must say how the head was chosen"
+        fills.append(head(features).detach().numpy())
+    target = batch.target.numpy()
+    trivial = np.tile(domain.task.trivial(target), (len(target), 1))
+    assert domain.task.score(fills[0], target) > domain.task.score(trivial, target), (
+        "solving is no better than guessing"
+    )
+    assert np.array_equal(*fills), "solving twice gives two heads"
