@@ -16,7 +16,7 @@ from landbridge.core import codec, registry
 from landbridge.core.contracts import Handle, Memory, Predictor, Task
 from landbridge.core.errors import LandbridgeError, UsageError
 from landbridge.core.finding import Trial
-from landbridge.core.model import Model
+from landbridge.core.model import Body, Example, Model
 from landbridge.core.recipe import Recipe, Stage
 from landbridge.engine.checkpoint import Checkpoint
 from landbridge.engine.cost import Meter, parameters
@@ -38,6 +38,13 @@ class Solves(Protocol):
     def solve(
         self, features: torch.Tensor, target: torch.Tensor, task: Task, head: Head, *, seed: int, groups: Any
     ) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class Suggests(Protocol):
+    """An objective that knows labelled examples besides the rows, such as the names of the classes."""
+
+    def extra(self, body: Body, task: Task) -> tuple[list[Example], np.ndarray]: ...
 
 
 @dataclass(kw_only=True)
@@ -148,12 +155,17 @@ class _Run:
     def _solve(self, objective: Solves) -> None:
         """Fill the head in closed form on features, which a pristine body shares with every other recipe."""
         domain, rows = self.workshop.domain, self.order.train
-        features = torch.from_numpy(self._features(rows))
-        target = torch.from_numpy(np.ascontiguousarray(domain.targets[rows]))
+        features, target = self._features(rows), domain.targets[rows]
         groups = None if domain.groups is None else domain.groups[rows]
+        if isinstance(objective, Suggests) and self.pristine and groups is None:
+            examples, known = objective.extra(self.model.body, domain.task)
+            if examples:
+                features = np.concatenate([features, self.workshop.features_of(self.road, self.model.taps, examples)])
+                target = np.concatenate([target, known.astype(target.dtype)])
         head = self.model.head
         assert isinstance(head, Head)
-        objective.solve(features, target, domain.task, head, seed=self.order.seed, groups=groups)
+        pair = torch.from_numpy(features), torch.from_numpy(np.ascontiguousarray(target))
+        objective.solve(*pair, domain.task, head, seed=self.order.seed, groups=groups)
         self.model.to(self.workshop.device)
 
     def _features(self, rows: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from landbridge.engine.attempt import Attempt
 
 
 class Journal:
-    """One file for each finished attempt: its record and its validation outputs; weights are trained again by a refit."""
+    """One file for each finished attempt: its record and validation outputs; weights are trained again by a refit."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,8 +1,8 @@
 """The one training loop. It knows batches, handles and objectives, and no part by name.
 
-AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with decoupled decay that spares norms and biases, warm-up and cosine,
-clipping at norm 1, early stopping on the validation score (ties by validation loss), gradual unfreezing when the
-curve stalls, micro-batches when memory runs out, exact resume at every epoch.
+AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with decoupled decay that spares norms and biases, warm-up and
+cosine, clipping at norm 1, early stopping on the validation score (ties by validation loss), gradual unfreezing when
+the curve stalls, micro-batches when memory runs out, exact resume at every epoch.
 """
 
 from __future__ import annotations

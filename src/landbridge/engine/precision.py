@@ -1,4 +1,4 @@
-"""Where arithmetic happens and how exact it is: bfloat16 is used where this machine gains by it and the model loses nothing."""
+"""Where arithmetic happens and how exact it is: bfloat16 where this machine gains by it and the model loses nothing."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _rebuilt_body(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], fi
         raise ArtifactError(f"the installed weights of {source} are not those the artifact was made from; reinstall it")
     weights = {n[5:]: torch.from_numpy(np.array(a)) for n, a in arrays.items() if n.startswith("body/")}
     try:
-        missing, unexpected = body.net.load_state_dict(weights, strict=bool(facts["complete"]))
+        _, unexpected = body.net.load_state_dict(weights, strict=bool(facts["complete"]))
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
         raise ArtifactError(f"the weights do not fit the architecture of {source}: {first}") from error

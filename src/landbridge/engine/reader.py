@@ -1,7 +1,7 @@
 """The fastest copy of a frozen body that gives the same features: what probes and the activation store read with.
 
-Batch norms are folded into convolutions, weights are cast to bfloat16, memory is channels-last; each step is kept only if
-features of real examples stay alike, because a saving that changes what is learnt is none.
+Batch norms are folded into convolutions, weights are cast to bfloat16, memory is channels-last; each step is kept only
+if features of real examples stay alike, because a saving that changes what is learnt is none.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import torch
 from landbridge.core import codec
 from landbridge.core.domain import Domain
 from landbridge.core.errors import OutOfTimeError
-from landbridge.core.model import Body, Model, weights_hash
+from landbridge.core.model import Body, Example, Model, weights_hash
 from landbridge.core.progress import Progress, Tick, silent
 from landbridge.core.seeds import stream, torch_generator
 from landbridge.engine.precision import Precision, pick_precision
@@ -133,15 +133,23 @@ class Workshop:
                 took = time.monotonic() - began
                 if took > PATIENCE and began + took * total / work > ends:
                     known[missing] = False
-                    raise OutOfTimeError(f"{road.source}: reading {len(missing)} rows would take {took * total / work:.0f} s")
+                    raise OutOfTimeError(
+                        f"{road.source}: reading {len(missing)} rows would take {took * total / work:.0f} s"
+                    )
                 self.progress(Tick(stage="features", done=done / len(missing), detail=road.source))
             known[missing] = True
             road.kept[taps] = (values, known)
         return values[rows]
 
-    def activations(
-        self, road: Road, rows: np.ndarray, *, depth: int, views: int
-    ) -> tuple[Activations, ...] | None:
+    @torch.inference_mode()
+    def features_of(self, road: Road, taps: tuple[int, ...], examples: Sequence[Example]) -> np.ndarray:
+        """Features (N,D) float32 of examples that are no rows of the domain."""
+        prepare = road.body.prepare
+        inputs = {k: v.to(self.device) for k, v in prepare.collate([prepare(e) for e in examples]).items()}
+        model = Model(road.reader, torch.nn.Identity(), taps=taps)
+        return model.features(cast(inputs, road.reader_dtype)).float().cpu().numpy()
+
+    def activations(self, road: Road, rows: np.ndarray, *, depth: int, views: int) -> tuple[Activations, ...] | None:
         """Stored tokens entering block `depth` in the plain and `views - 1` random views; None when too large."""
         model = Model(road.reader, torch.nn.Identity())
         with torch.inference_mode():

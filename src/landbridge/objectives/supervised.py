@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +14,8 @@ from landbridge.core.batch import Batch
 from landbridge.core.contracts import Memory, Task
 from landbridge.core.domain import Domain
 from landbridge.core.errors import UsageError
-from landbridge.core.model import Model
-from landbridge.core.parts import choice, part, real
+from landbridge.core.model import Body, Example, Model
+from landbridge.core.parts import choice, flag, part, real
 from landbridge.core.seeds import stream
 from landbridge.nn.heads import Head
 from landbridge.objectives.closed_form import Order, solved
@@ -44,11 +45,22 @@ class Supervised:
     smoothing: float = real(0.0, 0.0, 0.9, help="share of the target spread over all classes")
     mixup: float = real(0.0, 0.0, 10.0, help="alpha of mixup's Beta distribution, 0 for none")
     weights: str = choice("none", "none", "balanced", help="whether rare classes count more")
+    names: bool = flag(False, help="for texts, the name of each class as one more example of it when solving a head")
 
     def begin(self, model: Model, domain: Domain, rows: np.ndarray, memory: Memory) -> nn.Module:
         """The task, and class weights from the training rows when they are balanced."""
         weight = domain.task.class_weight(domain.targets[rows]) if self.weights == "balanced" else None
         return _State(domain.task, None if weight is None else torch.from_numpy(weight.astype(np.float32)))
+
+    def extra(self, body: Body, task: Task) -> tuple[list[Example], np.ndarray]:
+        """Examples that the task itself gives, with targets: the class names as texts, where both are words.
+
+        With few labels a name is worth about as much as a labelled example; `card_arrival` is read as `card arrival`.
+        """
+        names = list(task.describe(np.zeros((1, task.outputs), np.float32))[0]) if self.names else []
+        if body.reads != "text" or task.part_name != "classify" or not all(is_word(n) for n in names):
+            return [], np.empty(0, np.int64)
+        return [as_text(n) for n in names], np.arange(len(names))
 
     def loss(self, model: Model, state: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The mean loss of the batch; rows with a weight count by it."""
@@ -99,6 +111,17 @@ class Supervised:
         partner = torch.randperm(len(batch), generator=generator).to(target.device)
         output = _output(model, batch, share, partner)
         return share * self._each(state, output, target) + (1 - share) * self._each(state, output, target[partner])
+
+
+def is_word(name: str) -> bool:
+    """Whether a class name says something: at least three letters in a row."""
+    return re.search(r"[^\W\d_]{3}", name) is not None
+
+
+def as_text(name: str) -> str:
+    """A class name as a person would write it: `cardArrival` and `card_arrival` are `card arrival`."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return " ".join(re.split(r"[\s_\-/.]+", spaced)).strip().lower()
 
 
 def _output(model: Model, batch: Batch, share: float, partner: Tensor) -> Tensor:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from landbridge.core import codec, registry
 from landbridge.core.domain import Domain
@@ -116,6 +119,13 @@ def _ways(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candidat
                 reason="the whole picture squashed instead of its centre: what matters may lie at the edge",
             )
         )
+    if reads == "text" and _few(domain) and _named(domain):
+        ways.append(
+            Candidate(
+                recipe=single(source, bridge, "probe", objective="supervised(names=True)"),
+                reason="few labels a class, and classes with names: a name is worth about one more example",
+            )
+        )
     tuned = single(source, bridge, "probe", "full", patience=4)
     ways.append(
         Candidate(
@@ -138,6 +148,17 @@ def _ways(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candidat
             )
         )
     return ways
+
+
+def _few(domain: Domain) -> bool:
+    """Whether there are fewer labels a class than a source's own knowledge needs."""
+    return domain.task.part_name == "classify" and len(domain.folds[0].rest) < FEW * domain.task.outputs
+
+
+def _named(domain: Domain) -> bool:
+    """Whether the classes are called by words."""
+    names = domain.task.describe(np.zeros((1, domain.task.outputs), np.float32))[0]
+    return all(re.search(r"[^\W\d_]{3}", str(n)) for n in names)
 
 
 _COST = {"probe": 0, "partial": 2, "norm_bias": 3, "lora": 3, "full": 2, "gradual": 4}
