@@ -85,7 +85,7 @@ class Spectrogram:
     size: int = whole(128, 32, 1024, help="edge of the picture in pixels")
     bands: int = whole(64, 16, 256, help="mel bands")
     window: float = real(0.032, 0.005, 0.2, help="length of the analysis window in seconds")
-    floor: float = real(80.0, 20.0, 120.0, help="decibels below the loudest cell that count as silence")
+    floor: float = real(50.0, 20.0, 120.0, help="decibels below the loudest cell that count as silence")
     rate: int = whole(22_050, 4000, 48_000, help="highest sampling rate in Hz that is looked at")
     longest: float = real(10.0, 0.25, 60.0, help="longest duration in seconds that is looked at")
     routes: ClassVar[tuple[tuple[str, str], ...]] = (("audio", "image"),)

@@ -81,7 +81,7 @@ class CutBody(Body):
         *,
         address: str,
         net: nn.Module,
-        fresh: type[Fresh],
+        fresh: Fresh,
         cut: Cut,
         prepare: Prepare,
         views: Views | None,
@@ -132,7 +132,6 @@ class CutBody(Body):
 class Fresh(Protocol):
     """How a library makes another network of the same architecture with new random weights."""
 
-    @staticmethod
-    def build(net: nn.Module) -> nn.Module:
+    def build(self, net: nn.Module) -> nn.Module:
         """A network like `net`, drawn from PyTorch's global random state."""
         ...

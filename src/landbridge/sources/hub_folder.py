@@ -44,8 +44,7 @@ PRIVATE = ("_name_or_path", "auto_map")  # a path of the machine that saved it; 
 class HubFresh:
     """Another network of the same class and configuration."""
 
-    @staticmethod
-    def build(net: nn.Module) -> nn.Module:
+    def build(self, net: nn.Module) -> nn.Module:
         """The library initialises by itself."""
         hub = cast(PreTrainedModel, net)
         return type(hub)(hub.config, **_options(type(hub)))
@@ -70,7 +69,7 @@ def open_place(place: Place, *, address: str, weights: bool) -> CutBody:
     return CutBody(
         address=address,
         net=net.float().eval(),
-        fresh=HubFresh,
+        fresh=HubFresh(),
         cut=cut,
         prepare=prepare,
         views=views_for(cut.reads),

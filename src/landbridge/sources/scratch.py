@@ -27,8 +27,7 @@ OWN = "convnet"
 class ConvNetFresh:
     """Another small convolutional network."""
 
-    @staticmethod
-    def build(net: nn.Module) -> nn.Module:
+    def build(self, net: nn.Module) -> nn.Module:
         """The same widths, new weights."""
         assert isinstance(net, ConvNet)
         return ConvNet(net.widths)
@@ -77,7 +76,7 @@ def convnet() -> CutBody:
     return CutBody(
         address=f"scratch:{OWN}",
         net=net.eval(),
-        fresh=ConvNetFresh,
+        fresh=ConvNetFresh(),
         cut=Conv(width=net.widths[-1], front=("stem",), layers=layers),
         prepare=ImagePrepare(size=96, resize=96, crop="squash"),
         views=FlipCrop(),
