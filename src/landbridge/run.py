@@ -127,7 +127,7 @@ def assess(
     device: str = "auto",
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """What the data is, what is wrong with it, and how well a probe on each source separates it; the test stays shut."""
+    """What the data is, what is wrong with it, and how well each source's features separate it; the test stays shut."""
     domain = _domain(data, seed, progress)
     addresses = list(sources) if sources is not None else default_sources(domain)
     candidates = [c for c in propose(domain, [readable(a, domain) for a in addresses]) if len(c.recipe.stages) == 1]

@@ -133,9 +133,8 @@ class Workshop:
                 took = time.monotonic() - began
                 if took > PATIENCE and began + took * total / work > ends:
                     known[missing] = False
-                    raise OutOfTimeError(
-                        f"{road.source}: reading {len(missing)} rows would take {took * total / work:.0f} s"
-                    )
+                    whole = took * total / work
+                    raise OutOfTimeError(f"{road.source}: reading {len(missing)} rows would take {whole:.0f} s")
                 self.progress(Tick(stage="features", done=done / len(missing), detail=road.source))
             known[missing] = True
             road.kept[taps] = (values, known)

@@ -61,7 +61,7 @@ def rival(name: str) -> Recipe:
 
 
 def scratch(recipe: Recipe) -> Recipe:
-    """The same architecture over the same bridge without the source's knowledge, trained as one from nothing should be."""
+    """The same architecture over the same bridge without the source's knowledge, trained as from nothing it must be."""
     stage = Stage(
         tuning=part("tunings", "full(layer_decay=1.0, norm_statistics='moving')"),
         objectives=(part("objectives", "supervised"),),
