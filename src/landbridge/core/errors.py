@@ -12,6 +12,10 @@ class LandbridgeError(Exception):
 
     exit_code: ClassVar[int] = 1
 
+    def __str__(self) -> str:
+        """One line whatever a file name or a cell holds: line ends and control characters become spaces."""
+        return "".join(c if c.isprintable() else " " for c in super().__str__())
+
 
 class DataError(LandbridgeError):
     """The data cannot be used as it is (names the file, row or column)."""
@@ -47,7 +51,11 @@ class ResourceError(LandbridgeError):
 
 
 class OutOfTimeError(ResourceError):
-    """The time allowed is not enough for what was asked; the next cheaper thing may fit."""
+    """The time allowed is not enough for what was asked; `share` of it would have fitted."""
+
+    def __init__(self, message: str, share: float = 0.0) -> None:
+        super().__init__(message)
+        self.share = share
 
 
 class UsageError(LandbridgeError, ValueError):

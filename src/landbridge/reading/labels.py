@@ -56,7 +56,7 @@ def settle(material: Material, asked: str | None, metric: str | None) -> tuple[M
     labels = list(material.labels or ())
     for row, label in enumerate(labels):
         if isinstance(label, float) and not np.isfinite(label):
-            raise DataError(f"{material.names[row]}: the target is {label}; replace it or remove the row")
+            raise DataError(f"{_where(material, row)}: the target is {label}; replace it or remove the row")
     name, why = _task(material, labels)
     if asked is None:
         material = material.noting(Assumption(what=f"the task is {name}", because=why, option="--task NAME"))
@@ -70,6 +70,11 @@ def settle(material: Material, asked: str | None, metric: str | None) -> tuple[M
     cls = registry.find("tasks", name)
     task: Task = cls.from_labels(labels, metric)
     return replace(material, labels=labels), task
+
+
+def _where(material: Material, row: int) -> str:
+    """File and row, for messages."""
+    return f"{material.name}: {material.names[row]}"
 
 
 def _task(material: Material, labels: Sequence[Any]) -> tuple[str, str]:
@@ -120,10 +125,10 @@ def _as_numbers(material: Material, labels: Sequence[Any]) -> list[float]:
             values.append(float(label))
         except (TypeError, ValueError) as error:
             raise DataError(
-                f"{material.names[row]}: the target '{label}' is no number; mend it or choose --task classify"
+                f"{_where(material, row)}: the target '{label}' is no number; mend it or choose --task classify"
             ) from error
         if not np.isfinite(values[-1]):
-            raise DataError(f"{material.names[row]}: the target is {label}; replace it or remove the row")
+            raise DataError(f"{_where(material, row)}: the target is {label}; replace it or remove the row")
     return values
 
 

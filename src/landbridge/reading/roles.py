@@ -21,7 +21,6 @@ _TARGET_WEAK = [
     "rating", "stars", "score",
 ]
 # fmt: on
-_SPLIT = ["split", "subset", "partition", "set", "splits", "dataset", "fold_name"]
 # fmt: off
 _GROUP = [
     "group", "groups", "groupid", "subject", "subjectid", "patient", "patientid", "user", "userid", "speaker",

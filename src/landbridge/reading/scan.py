@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,24 +92,24 @@ def _set_aside(material: Material, bad: Mapping[int, str]) -> Material:
     if len(rows) > MOST_BAD or len(rows) > MOST_SHARE * len(material):
         if len(rows) == 1:
             raise DataError(bad[rows[0]])
-        shown = "; ".join(_reason(bad[r]) for r in rows[:_SHOWN])
-        more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+        shown = _listed(material, bad)
         raise DataError(
-            f"{material.name}: {len(rows)} of {len(material)} files are unusable: {shown}{more}; remove or replace them"
+            f"{material.name}: {len(rows)} of {len(material)} files are unusable: {shown}; remove or replace them"
         )
     keep = np.array([i for i in range(len(material)) if i not in bad], dtype=np.int64)
-    shown = "; ".join(_reason(bad[r]) for r in rows[:_SHOWN])
     note = Assumption(
         what=f"{len(rows)} files are set aside", because="they cannot be decoded", option="remove or replace them"
     )
-    return material.take(keep).noting(note, check("broken files", len(rows), shown))
+    return material.take(keep).noting(note, check("broken files", len(rows), _listed(material, bad)))
 
 
-def _reason(message: str) -> str:
-    """An error's file and cause without its advice; the folder in front of the file goes as well."""
-    cause = message.split(";", 1)[0]
-    name, found, rest = cause.partition(": ")
-    return f"{Path(name).name if '/' in name else name}{found}{rest}"
+def _listed(material: Material, bad: Mapping[int, str]) -> str:
+    """Up to five file names, the first with its cause."""
+    rows = sorted(bad)
+    cause = bad[rows[0]].partition(": ")[2].split(";", 1)[0]
+    names = [str(material.names[r]) for r in rows[:_SHOWN]]
+    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    return f"{names[0]} ({cause})" + "".join(f", {n}" for n in names[1:]) + more
 
 
 def _series(material: Material) -> np.ndarray:
@@ -151,8 +150,3 @@ def _finite(cell: Any, where: str) -> np.ndarray:
     if values.shape[1] < 2:
         raise DataError(f"{where}: the series has a single step; remove the row or choose --modality table")
     return values
-
-
-def names_of(cells: Sequence[Any]) -> list[str]:
-    """How each cell is named in messages: its file, or its place from 1."""
-    return [c.name if isinstance(c, Blob) else f"row {i}" for i, c in enumerate(cells, 1)]

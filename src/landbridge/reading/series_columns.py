@@ -59,16 +59,12 @@ def wide_columns(rest: Sequence[Profile], table: pa.Table, *, headed: bool, forc
     return numbers if all(b - a == 1 for a, b in itertools.pairwise(steps)) else []
 
 
-def long_form(
-    found: Mapping[str, Profile], target: Sequence[str], asked: str | None, *, forced: bool
-) -> LongForm | None:
+def long_form(found: Mapping[str, Profile], target: Sequence[str], asked: str | None) -> LongForm | None:
     """The columns of a long table, None when there is no column that names the series or none for the step."""
     rest = [p for p in found.values() if p.name not in target]
     series = [p for p in rest if (p.name == asked if asked else plain_name(p.name) in _SERIES) and not p.unique]
     steps = [p for p in rest if plain_name(p.name) in _STEP and (p.numeric or p.kind == "date")]
-    if not series or not steps or series[0].distinct * 3 > series[0].rows:
-        if forced and asked is None:
-            return None
+    if not series or not steps or series[0].name == steps[0].name or series[0].distinct * 3 > series[0].rows:
         return None
     used = {series[0].name, steps[0].name}
     values = tuple(p.name for p in rest if p.numeric and p.name not in used)

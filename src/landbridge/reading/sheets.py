@@ -10,31 +10,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from landbridge.core.domain import Assumption
-from landbridge.core.errors import DataError, UnknownName, UsageError
+from landbridge.core.errors import DataError, UsageError
 from landbridge.reading.cells import Column, Lists, Records, RowNames, Wide
 from landbridge.reading.columns import Profile, kinds_of, profiles
 from landbridge.reading.labels import column_labels
 from landbridge.reading.leaks import feature_checks, leaks
-from landbridge.reading.material import Material, split_name
+from landbridge.reading.long_tables import from_long
+from landbridge.reading.material import Material
 from landbridge.reading.options import Options
 from landbridge.reading.paths import resolve
-from landbridge.reading.roles import Roles, find_roles, plain_name, text_column
-from landbridge.reading.series_columns import gather, long_form, wide_columns
+from landbridge.reading.roles import Roles, find_roles, text_column
+from landbridge.reading.row_columns import row_groups, row_splits, row_times, split_columns
+from landbridge.reading.series_columns import wide_columns
 from landbridge.reading.tables import Sheet
-from landbridge.reading.values import date_of
-
-_SPLIT_NAMES = ("split", "splits", "subset", "partition", "set", "dataset", "fold")
 
 
 def from_sheet(sheet: Sheet, options: Options) -> Material:
     """Settle what the sheet holds and give its rows as material; DataError when it cannot be used."""
     found = profiles(sheet.table)
-    splits = [n for n in found if plain_name(n) in _SPLIT_NAMES and _is_split(sheet.table.column(n))]
+    splits = split_columns(sheet)
     if sheet.split is not None:
         splits = []
     if options.modality in (None, "series"):
-        long = _long(sheet, found, options)
+        long = from_long(sheet, found, options)
         if long is not None:
             return long
     roles = find_roles(found, options, splits, headed=sheet.headed)
@@ -174,7 +172,7 @@ def _with_columns(
     labels, kind = column_labels(table, roles.target, found)
     split = sheet.split
     if split is None and roles.split:
-        split = _splits(sheet, roles.split)
+        split = row_splits(sheet, roles.split)
     used = {*roles.taken, roles.input}
     slices = {
         p.name: _texts(table.column(p.name))
@@ -189,8 +187,8 @@ def _with_columns(
         labels=labels,
         label_kind=kind,
         split=split,
-        groups=_groups(table.column(roles.group)) if roles.group else None,
-        times=_times(sheet, roles.time, found[roles.time].order) if roles.time else None,
+        groups=row_groups(table.column(roles.group)) if roles.group else None,
+        times=row_times(sheet, roles.time, found[roles.time].order) if roles.time else None,
         slices=dict(list(slices.items())[:20]),
         reading=reading,
         assumptions=(*sheet.assumptions, *roles.notes),
@@ -200,124 +198,5 @@ def _with_columns(
     )
 
 
-def _is_split(column: pa.ChunkedArray) -> bool:
-    if not pa.types.is_string(column.type):
-        return False
-    values = pc.unique(column).to_pylist()
-    known = {split_name(v) for v in values if v is not None}
-    return "train" in known and None not in known and len(known) > 1
-
-
-def _splits(sheet: Sheet, name: str) -> np.ndarray:
-    values = [str(v) for v in sheet.table.column(name).to_pylist()]
-    roles = {v: split_name(v) for v in set(values)}
-    for row, value in enumerate(values):
-        if roles[value] is None:
-            raise DataError(
-                f"{sheet.row(row)}, column '{name}': '{value}' is neither train, validation nor test; mend it"
-            )
-    return np.array([roles[v] for v in values], dtype=object)
-
-
 def _texts(column: pa.ChunkedArray) -> np.ndarray:
     return np.array(["missing" if v is None else str(v) for v in column.to_pylist()], dtype=object)
-
-
-def _groups(column: pa.ChunkedArray) -> np.ndarray:
-    """Group names; a row without a group is its own."""
-    return np.array(
-        [f"row {i}" if v is None or v == "" else str(v) for i, v in enumerate(column.to_pylist())], dtype=object
-    )
-
-
-def _times(sheet: Sheet, name: str, order: str) -> np.ndarray:
-    """Seconds; DataError naming the row whose time cannot be read."""
-    times = np.empty(sheet.table.num_rows)
-    for row, value in enumerate(sheet.table.column(name).to_pylist()):
-        moment = value if isinstance(value, (int, float)) else date_of(value, order) if value is not None else None
-        if moment is None:
-            raise DataError(f"{sheet.row(row)}, column '{name}': '{value}' is no time; mend it or give --time none")
-        times[row] = moment if isinstance(moment, (int, float)) else moment.timestamp()
-    return times
-
-
-def _long(sheet: Sheet, found: Mapping[str, Profile], options: Options) -> Material | None:
-    """Material of a long table of series, None when the sheet is none."""
-    target = (
-        [options.target]
-        if options.target in found
-        else [n for n in found if plain_name(n) in ("label", "target", "class", "y")]
-    )
-    form = long_form(found, target, options.id, forced=options.modality == "series")
-    if form is None or not target:
-        return None
-    cells, firsts, names = gather(sheet.table, form, str(sheet.where))
-    roles = find_roles(
-        found,
-        Options(target=target[0], id="none", time="none", split=options.split, group=options.group),
-        [],
-        headed=True,
-    )
-    labels, kind = column_labels(sheet.table, roles.target, found)
-    whole = [labels[int(i)] for i in firsts]
-    owner = np.empty(sheet.table.num_rows, dtype=np.int64)
-    for series in range(len(cells)):
-        owner[cells.order[cells.starts[series] : cells.starts[series + 1]]] = series
-    for row, label in enumerate(labels):
-        if label != whole[owner[row]]:
-            raise DataError(
-                f"{sheet.row(row)}, column '{target[0]}': series '{names[owner[row]]}' has two labels; a series has one"
-            )
-    notes = [
-        Assumption(
-            what="the data is series",
-            because=f"column '{form.series}' repeats over '{form.step}'",
-            option="--modality NAME",
-        ),
-        Assumption(
-            what=f"channels are {', '.join(form.values[:6])}",
-            because="they are the other numbers",
-            option="--input COLUMN",
-        ),
-    ]
-    splits = [n for n in found if plain_name(n) in _SPLIT_NAMES and _is_split(sheet.table.column(n))]
-    split = sheet.split if sheet.split is not None else _splits(sheet, splits[0]) if splits else None
-    reading = {
-        "modality": "series",
-        "form": "long",
-        "series": form.series,
-        "step": form.step,
-        "values": list(form.values),
-    }
-    reading |= {
-        "target": target[0],
-        "input": None,
-        "id": form.series,
-        "group": roles.group,
-        "time": None,
-        "split": None,
-        "headed": True,
-    }
-    groups = _groups(sheet.table.column(roles.group))[firsts] if roles.group and roles.group != form.series else None
-    return Material(
-        name=sheet.name,
-        modality="series",
-        cells=cells,
-        names=names,
-        labels=whole,
-        label_kind=kind,
-        split=None if split is None else split[firsts],
-        groups=groups,
-        reading=reading,
-        assumptions=(*sheet.assumptions, *notes),
-        asked_group=options.group is not None,
-    )
-
-
-def require_columns(table: pa.Table, names: Sequence[str], where: str) -> None:
-    """DataError naming the first column that is needed and not there."""
-    for name in names:
-        if name not in table.column_names:
-            raise DataError(
-                f"{where}: the column '{name}' is missing; {UnknownName('column', name, table.column_names)}"
-            )
