@@ -126,13 +126,18 @@ def fit_ridge(
 
 
 def logit_factor(values_NC: np.ndarray, goal: Goal) -> float:
-    """The factor that makes values the best logits in the sense of the task's loss; 1 for regression."""
+    """The factor that makes values the best logits in the sense of the task's loss; 1 for regression.
+
+    Targets are drawn in by one imaginary row of each class (Platt 1999, section 2.2), so that values that separate few
+    rows perfectly do not ask for certainty.
+    """
     if goal.link == "identity":
         return 1.0
+    count, outputs = goal.matrix.shape
+    imaginary = outputs if goal.link == "softmax" else 2
+    aim = (goal.matrix * count + imaginary / (outputs if goal.link == "softmax" else 2)) / (count + imaginary)
     found = minimize_scalar(
-        lambda log: loss_and_slope(np.exp(log) * values_NC, goal.matrix, goal.link)[0],
-        bounds=(-2.0, 4.0),
-        method="bounded",
+        lambda log: loss_and_slope(np.exp(log) * values_NC, aim, goal.link)[0], bounds=(-2.0, 4.0), method="bounded"
     )
     return float(np.exp(found.x))
 
