@@ -14,6 +14,7 @@ from torch import nn
 
 from landbridge.core import codec, registry
 from landbridge.core.contracts import Handle, Memory, Predictor, Task
+from landbridge.core.domain import Domain
 from landbridge.core.errors import LandbridgeError, UsageError
 from landbridge.core.finding import Trial
 from landbridge.core.model import Body, Example, Model
@@ -313,16 +314,24 @@ def _all_rows(order: Order) -> np.ndarray:
     return np.sort(np.concatenate([order.train, order.validation]))
 
 
-def _rival(workshop: Workshop, order: Order) -> Attempt:
-    """A control that fits itself."""
-    domain = workshop.domain
-    meter = Meter(workshop.device)
-    text = order.recipe.source.removeprefix("rival:")
+def rival_of(recipe: Recipe, domain: Domain) -> Any:
+    """The control that a recipe names; UsageError when it does not read the domain's modality."""
+    text = recipe.source.removeprefix("rival:")
     rival = codec.parse("rivals", text)
     modality = domain.modality.part_name
     if rival.modalities != ("*",) and modality not in rival.modalities:
         fits = [n for n in registry.names("rivals") if modality in registry.find("rivals", n).modalities]
-        raise UsageError(f"the rival '{text}' reads {', '.join(rival.modalities)}, not {modality}; use {fits}")
+        raise UsageError(
+            f"the rival '{text}' reads {', '.join(rival.modalities)}, not {modality}; use {' or '.join(fits)}"
+        )
+    return rival
+
+
+def _rival(workshop: Workshop, order: Order) -> Attempt:
+    """A control that fits itself."""
+    domain = workshop.domain
+    meter = Meter(workshop.device)
+    rival = rival_of(order.recipe, domain)
     deadline = None if math.isinf(order.seconds) else time.monotonic() + order.seconds
     inner = rival.fit(domain, order.train, order.seed, deadline)
     output = inner.predict(domain.examples(order.validation))

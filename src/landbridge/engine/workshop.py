@@ -134,7 +134,8 @@ class Workshop:
                 if took > PATIENCE and began + took * total / work > ends:
                     known[missing] = False
                     whole = took * total / work
-                    raise OutOfTimeError(f"{road.source}: reading {len(missing)} rows would take {whole:.0f} s")
+                    told = f"{road.source}: reading {len(missing)} rows would take {whole:.0f} s"
+                    raise OutOfTimeError(told, max(0.0, ends - began) / whole)
                 self.progress(Tick(stage="features", done=done / len(missing), detail=road.source))
             known[missing] = True
             road.kept[taps] = (values, known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from landbridge.core.domain import Domain, Fold
 from landbridge.core.finding import Judgement
 from landbridge.core.progress import Tick
 from landbridge.core.recipe import Recipe
-from landbridge.core.seeds import stream
+from landbridge.core.seeds import numpy_generator, stream
 from landbridge.engine.attempt import Attempt, Order, attempt
 from landbridge.engine.precision import pick_precision
 from landbridge.engine.predictor import ModelPredictor
@@ -23,7 +23,9 @@ from landbridge.planning.search import Search, Standing
 
 TRANSFER = "transfer"
 SAMPLE = 64  # test rows on which the time of the others is foretold
-HASTE = 0.25  # share of the time left that exact prediction may take
+HASTE = 0.5  # share of the time left that the test of one role may take
+LEAST_TEST = 200  # test rows that are predicted however late it is
+MANY = 1_000  # test rows from which bfloat16 is used where the machine gains by it
 LEAST_GROWTH = 1.02  # a refit must bring at least this many times the rows
 
 
@@ -65,7 +67,8 @@ def open_test(search: Search, reserve: float) -> Opened:
     finals: dict[str, Attempt] = {}
     refitted: dict[str, bool] = {}
     outputs: dict[str, np.ndarray] = {}
-    order = sorted(best, key=lambda role: (role != chosen, best[role].seconds))
+    test = fold.test
+    order = sorted(best, key=lambda role: (role != TRANSFER, best[role].seconds))
     for role in order:
         workshop.progress(Tick(stage="judge", done=len(finals) / len(best), detail=best[role].candidate.recipe.name))
         others = [best[r].seconds for r in order if r not in finals and r != role and _lacks_model(best[r])]
@@ -73,11 +76,13 @@ def open_test(search: Search, reserve: float) -> Opened:
         finals[role], refitted[role] = refit(workshop, best[role], fold, search.seed, room)
         predictor = finals[role].predictor
         assert predictor is not None
-        outputs[role] = _predicted(workshop, predictor, fold.test, search.budget.left - reserve)
+        room = search.budget.left - reserve - sum(others)
+        if not outputs:
+            test = _affordable(workshop, predictor, test, room, search.seed)
+        outputs[role] = _predicted(workshop, predictor, test)
     attempts = leader.attempts
-    rows = np.concatenate([fold.pairs[p].validation for p in attempts])
     validation = np.concatenate([a.output for a in attempts.values()])
-    return Opened(fold, best, finals, outputs, chosen, rows, validation, refitted)
+    return Opened(replace(fold, test=test), best, finals, outputs, chosen, leader.validation, validation, refitted)
 
 
 def refit(workshop: Workshop, standing: Standing, fold: Fold, seed: int, room: float) -> tuple[Attempt, bool]:
@@ -140,19 +145,24 @@ def pool(domain: Domain, opened: Sequence[Opened], seed: int) -> tuple[Judgement
     return judgement, by_role
 
 
-def _predicted(workshop: Workshop, predictor: Predictor, rows: np.ndarray, room: float) -> np.ndarray:
-    """Outputs on the test rows: in float32 as the artifact answers, in bfloat16 where that would take too long."""
+def _affordable(workshop: Workshop, predictor: Predictor, rows: np.ndarray, room: float, seed: int) -> np.ndarray:
+    """All test rows, or as many at random as there is time to predict; the same ones then judge every role."""
+    sample = rows[:SAMPLE]
     began = time.monotonic()
-    first = predictor.predict(workshop.domain.examples(rows[:SAMPLE]))
-    whole = (time.monotonic() - began) * len(rows) / max(1, len(rows[:SAMPLE]))
-    if len(rows) <= SAMPLE:
-        return first
-    if whole > HASTE * room and isinstance(predictor, ModelPredictor):
+    _predicted(workshop, predictor, sample, len(rows))
+    each = (time.monotonic() - began) / max(1, len(sample))
+    count = int(HASTE * max(0.0, room) / max(each, 1e-9)) if math.isfinite(room) else len(rows)
+    if count >= len(rows):
+        return rows
+    return np.sort(numpy_generator(seed, "test sample").permutation(rows)[: max(LEAST_TEST, count)])
+
+
+def _predicted(workshop: Workshop, predictor: Predictor, rows: np.ndarray, many: int | None = None) -> np.ndarray:
+    """Outputs on the test rows; of many in bfloat16, from which the artifact's float32 differs by rounding."""
+    if (many or len(rows)) > MANY and isinstance(predictor, ModelPredictor):
         with pick_precision(workshop.device).autocast():
-            rest = predictor.predict(workshop.domain.examples(rows[SAMPLE:]))
-    else:
-        rest = predictor.predict(workshop.domain.examples(rows[SAMPLE:]))
-    return np.concatenate([first, rest])
+            return predictor.predict(workshop.domain.examples(rows))
+    return predictor.predict(workshop.domain.examples(rows))
 
 
 def _lacks_model(standing: Standing) -> bool:

@@ -15,17 +15,18 @@ from pathlib import Path
 import numpy as np
 
 from landbridge.core.clock import Budget
-from landbridge.core.domain import Domain, Fold
-from landbridge.core.errors import LandbridgeError
+from landbridge.core.domain import Domain, Fold, Pair
+from landbridge.core.errors import LandbridgeError, OutOfTimeError
 from landbridge.core.finding import Trial
 from landbridge.core.progress import Tick
 from landbridge.core.recipe import Recipe
-from landbridge.core.seeds import stream
+from landbridge.core.seeds import numpy_generator, stream
 from landbridge.engine.attempt import Attempt, Order, attempt
 from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import Candidate, scratch
 
+CAUTION = 0.7  # of the rows that would just fit are read
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
 EARLY = 0.3  # of its schedule after which a trial may be dropped
 
@@ -35,8 +36,15 @@ class Standing:
     """One candidate's results over the pairs of a fold; `attempts` by pair, in the order they ran."""
 
     candidate: Candidate
+    pairs: tuple[Pair, ...]
     attempts: dict[int, Attempt] = field(default_factory=dict)
     trial: Trial | None = None
+    error: LandbridgeError | None = None
+
+    @property
+    def validation(self) -> np.ndarray:
+        """The validation rows of its attempts, in their order."""
+        return np.concatenate([self.pairs[p].validation for p in self.attempts])
 
     @property
     def score(self) -> float:
@@ -87,6 +95,7 @@ class Search:
                 self._try(candidate, pairs=len(self.fold.pairs), seconds=max(1.0, room))
             else:
                 self._skip(candidate, "out of time")
+        self._at_least_one(deadline - (self.budget.spent - began))
         slow = self._worth(slow)
         for number, candidate in enumerate(slow):
             room = deadline - (self.budget.spent - began)
@@ -97,10 +106,20 @@ class Search:
             self._try(candidate, pairs=min(len(self.fold.pairs), 3), seconds=max(1.0, share))
         return self.standings
 
+    def _at_least_one(self, room: float) -> None:
+        """Where no probe could read all rows in time, the first one reads as many as there is time for."""
+        late = next((s for s in self.standings if isinstance(s.error, OutOfTimeError)), None)
+        if late is None or self.transfer() or not isinstance(late.error, OutOfTimeError):
+            return
+        share = CAUTION * late.error.share * min(1.0, max(0.1, room / max(1.0, room + late.seconds)))
+        pairs = tuple(_shrunk(p, self.workshop.domain, share, self.seed) for p in self.fold.pairs[:1])
+        self.standings.remove(late)
+        self._try(late.candidate, pairs=1, seconds=math.inf, among=pairs)
+
     def scratch_control(self, seconds: float) -> Standing | None:
         """The best transfer recipe's architecture without its knowledge; None when no source was used."""
         best = self.best(self.transfer())
-        if best is None or best.candidate.recipe.source.startswith("scratch:"):
+        if best is None or best.candidate.recipe.source.startswith(("scratch:", "rival:")):
             return None
         reason = f"the architecture of {best.candidate.recipe.source} without its knowledge"
         control = Candidate(recipe=scratch(best.candidate.recipe), role="scratch", reason=reason)
@@ -130,20 +149,26 @@ class Search:
         return sorted(known, key=lambda c: -probes[_road(c.recipe)]) + rest
 
     def _skip(self, candidate: Candidate, why: str) -> None:
-        standing = Standing(candidate)
-        standing.trial = Trial(
+        standing = Standing(candidate, self.fold.pairs)
+        standing.trial = self._record(candidate, why, candidate.reason)
+        self.standings.append(standing)
+
+    def _record(self, candidate: Candidate, status: str, reason: str) -> Trial:
+        """The record of a candidate that came to no result."""
+        return Trial(
             name=candidate.recipe.name,
             recipe=candidate.recipe.to_json(),
-            status=why,
-            reason=candidate.reason,
+            status=status,
+            reason=reason,
             role=candidate.role,
             fold=self.number,
         )
-        self.standings.append(standing)
 
-    def _try(self, candidate: Candidate, *, pairs: int, seconds: float) -> Standing:
-        """Run a candidate on its pairs until its seconds are used up; the first pair always runs."""
-        standing = Standing(candidate)
+    def _try(
+        self, candidate: Candidate, *, pairs: int, seconds: float, among: tuple[Pair, ...] | None = None
+    ) -> Standing:
+        """Run a candidate on its pairs until its seconds are used up; a failure is recorded, not raised."""
+        standing = Standing(candidate, among or self.fold.pairs)
         self.standings.append(standing)
         began = self.budget.spent
         for number in range(pairs):
@@ -151,24 +176,23 @@ class Search:
             if number and used + standing.seconds > seconds:
                 break
             try:
-                standing.attempts[number] = self._attempt(candidate, number, (seconds - used) / (pairs - number))
+                standing.attempts[number] = self._attempt(standing, number, (seconds - used) / (pairs - number))
             except LandbridgeError as error:
-                standing.trial = self._failed(candidate, error)
-                if candidate.role == "candidate" and self.number == 0 and not _closed(candidate.recipe):
-                    break
-                if candidate.role != "candidate":
-                    break
-                raise
+                standing.error = error
+                break
         if standing.attempts:
             standing.trial = self._summary(standing)
+        elif standing.error is not None:
+            late = isinstance(standing.error, OutOfTimeError)
+            standing.trial = self._record(candidate, "out of time" if late else "failed", str(standing.error))
         return standing
 
-    def _attempt(self, candidate: Candidate, pair: int, seconds: float) -> Attempt:
-        split = self.fold.pairs[pair]
+    def _attempt(self, standing: Standing, pair: int, seconds: float) -> Attempt:
+        candidate, split = standing.candidate, standing.pairs[pair]
         seed = stream(self.seed, self.number, pair) % 2**31
         key = _key(candidate.recipe, self.number, pair, seed, self.workshop.domain)
         known = self.journal.find(key)
-        if known is not None:
+        if known is not None and len(known.output) == len(split.validation):
             return known
         leader = self.best([s for s in self.standings if pair in s.attempts])
 
@@ -178,7 +202,7 @@ class Search:
                 return ""
             ahead = leader.attempts[pair].trial.validation or -math.inf
             slack = SURE * _standard_error(ahead, len(split.validation))
-            return "eliminated" if best + slack < ahead else ""
+            return "eliminated" if best + slack < ahead and candidate.role != "scratch" else ""
 
         self._tick(candidate, 0.0)
         order = Order(
@@ -229,20 +253,19 @@ class Search:
             curve=first.curve,
         )
 
-    def _failed(self, candidate: Candidate, error: LandbridgeError) -> Trial:
-        return Trial(
-            name=candidate.recipe.name,
-            recipe=candidate.recipe.to_json(),
-            status="failed",
-            reason=str(error),
-            role=candidate.role,
-            fold=self.number,
-        )
-
 
 def _closed(recipe: Recipe) -> bool:
     """Whether a recipe takes no gradient steps."""
     return all(type(s.tuning).part_name == "probe" for s in recipe.stages)
+
+
+def _shrunk(pair: Pair, domain: Domain, share: float, seed: int) -> Pair:
+    """Some of the rows of a pair, at least three a class for training, the same share of every part."""
+    rng = numpy_generator(seed, "shrink")
+    least = 3 * domain.task.outputs
+    train = rng.permutation(pair.train)[: max(least, int(share * len(pair.train)))]
+    validation = rng.permutation(pair.validation)[: max(least, int(share * len(pair.validation)))]
+    return Pair(train=np.sort(train), validation=np.sort(validation))
 
 
 def _road(recipe: Recipe) -> str:
