@@ -204,8 +204,8 @@ def _evidence(
         "mistakes": [
             {
                 "label": f"Test/exp{i}_num_{i * 7919 % 4000}.jpg",
-                "truth": names[int(judgement.target[i])] if task.outputs > 1 else f"{judgement.target[i]:.4g}",
-                "predicted": str(task.decode(judgement.output[[i]])[0]),
+                "truth": names[int(judgement.target[i])] if task.outputs > 1 else float(judgement.target[i]),
+                "predicted": task.decode(judgement.output[[i]])[0],
                 "confidence": float(shares[i].max()) if task.outputs > 1 else None,
                 "html": thumb(example_of(modality, rng)),
             }

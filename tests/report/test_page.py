@@ -189,3 +189,22 @@ def test_an_early_or_poor_run_still_gets_its_page() -> None:
     assert_inert(render({**poor, "trials": [], "budget_s": None}))
     failed = {**evidence["trials"][0], "validation": None, "interval": None, "curve": [], "status": "failed"}
     assert_inert(render({**evidence, "trials": [failed], "test": {**evidence["test"], "interval": None}}))
+
+
+def test_a_control_that_was_delivered_is_said_in_the_banner() -> None:
+    evidence = sample()
+    evidence["gain"]["verdict"] = "no difference"
+    assert 'role="alert"' not in render(evidence)
+    evidence["chosen"]["role"] = "rival"
+    page = render(evidence)
+    assert 'role="alert"' in page and "The model in this artifact is the control that won." in page
+
+
+def test_repeated_splits_of_a_recipe_are_one_row_with_their_mean_and_range() -> None:
+    evidence = sample()
+    first = evidence["trials"][0]
+    scores = [0.61, 0.72, 0.95]
+    evidence["trials"] = [{**first, "validation": v, "seconds": 10.0, "fold": i} for i, v in enumerate(scores)]
+    page = render(evidence)
+    assert "3 splits" in page and page.count('data-value="30.0"') == 2
+    assert "0.760 [0.610, 0.950]" in page

@@ -46,7 +46,7 @@ def _page(evidence: Mapping[str, Any], most_mistakes: int, most_rows: int) -> st
         "verdict": sections.verdict(evidence),
         "controls": sections.controls(evidence),
         "trials": sections.trials(part),
-        "plan": part.get("plan", []),
+        "plan": sections.plan(part),
         "curves": sections.curves(part),
         "mistakes": sections.mistakes(evidence, most_mistakes),
         "classes": sections.classes(evidence, most_rows),

@@ -20,7 +20,9 @@ def verdict(evidence: Evidence) -> Row:
     """The tone of the page's first lines and the three big numbers."""
     gain, test = evidence.get("gain") or {}, evidence["test"]
     told = str(gain.get("verdict", ""))
-    tone = {"gain": "good", "loss": "bad"}.get(told, "plain")
+    role = str(evidence["chosen"].get("role", "transfer"))
+    lost = told == "loss" or (role != "transfer" and told != "gain")
+    tone = "bad" if lost else "good" if told == "gain" else "plain"
     cards = [
         {
             "label": f"{metric_name(test['metric'])} on test",
@@ -44,10 +46,10 @@ def verdict(evidence: Evidence) -> Row:
     doing = {"classify": "classification", "multilabel": "tagging", "regress": "regression"}
     task = str(evidence["domain"]["task"])
     kind = f"{clip(evidence['domain']['modality'], 40)} {doing.get(task, clip(task, 40))}"
-    control = str((evidence["chosen"].get("recipe") or {}).get("source", "")).startswith("rival:")
+    rival = str((evidence["chosen"].get("recipe") or {}).get("source", "")).startswith("rival:")
     banner = (
         "The model in this artifact is the control that won."
-        if control
+        if rival or role != "transfer"
         else "A control without transfer was better: use it instead, see the comparison."
     )
     return {
@@ -72,27 +74,44 @@ def trials(evidence: Evidence) -> Row:
     plans = {p["name"]: p for p in evidence.get("plan", [])}
     chosen = evidence["chosen"]["name"]
     rows = []
-    for trial in evidence.get("trials", []):
-        plan = plans.get(trial["name"], {})
+    for runs in _runs(evidence):
+        trial, scores = runs[0], [t["validation"] for t in runs if t.get("validation") is not None]
+        mean = sum(scores) / len(scores) if scores else None
+        bounds = trial.get("interval") if len(runs) == 1 else [min(scores), max(scores)] if len(scores) > 1 else None
         rows.append(
             {
-                **_measured({"value": trial.get("validation"), "interval": trial.get("interval")}),
+                **_measured({"value": mean, "interval": bounds}),
                 "name": trial["name"],
+                "runs": len(runs),
                 "chosen": trial["name"] == chosen,
                 "role": trial.get("role", "candidate"),
-                "seconds": trial.get("seconds", 0.0),
-                "peak_mb": trial.get("peak_mb", 0.0),
+                "seconds": sum(t.get("seconds", 0.0) for t in runs),
+                "peak_mb": max(t.get("peak_mb", 0.0) for t in runs),
                 "trainable": trial.get("trainable", 0),
                 "total": trial.get("total", 0),
-                "status": trial.get("status", ""),
+                "status": ", ".join(dict.fromkeys(t.get("status", "") for t in runs)),
                 "reason": clip(trial.get("reason") or "", 200),
-                "predicted": plan.get("predicted_s"),
+                "predicted": plans.get(trial["name"], {}).get("predicted_s"),
             }
         )
     shown = _stripped(rows, title=metric_name(evidence["test"]["metric"]))
     spent = sorted(((r["name"], float(r["seconds"])) for r in rows), key=lambda pair: -pair[1])
     shown["bar"] = figures.shares(spent[:60]) if spent else ""
     return shown
+
+
+def _runs(evidence: Evidence) -> list[list[Mapping[str, Any]]]:
+    """Trials of one recipe in one role over folds and repeated splits, together."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for trial in evidence.get("trials", []):
+        found.setdefault((trial["name"], trial.get("role", "")), []).append(trial)
+    return list(found.values())
+
+
+def plan(evidence: Evidence) -> list[Mapping[str, Any]]:
+    """Each planned recipe once, with the reason that put it on the list."""
+    found = {p["name"]: p for p in reversed(evidence.get("plan", [])) if p.get("reason")}
+    return list(reversed(found.values()))
 
 
 def curves(evidence: Evidence) -> list[Row]:
