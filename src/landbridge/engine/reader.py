@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from landbridge.core.batch import Inputs
 from landbridge.core.model import Body, Model
 from landbridge.engine.precision import ALIKE, WORTHWHILE, bfloat16_gain
-from landbridge.nn.fold import fold_batch_norms
 
 SAME = 0.99999  # least cosine for a change that should be exact up to rounding
 
@@ -22,12 +21,11 @@ SAME = 0.99999  # least cosine for a change that should be exact up to rounding
 @torch.inference_mode()
 def fast_copy(body: Body, inputs: Inputs, device: torch.device) -> tuple[Body, torch.dtype]:
     """A copy for reading and the dtype of its float inputs; `inputs` are some real examples, on `device`."""
-    best = copy.deepcopy(body).eval()
     dtype = torch.float32
-    reference = _features(best, inputs, dtype)
-    folded = copy.deepcopy(best)
-    if fold_batch_norms(folded.net) and alike(reference, _features(folded, inputs, dtype), SAME):
-        best = folded
+    reference = _features(body.eval(), inputs, dtype)
+    best = copy.deepcopy(body.for_inference()).eval()
+    if not alike(reference, _features(best, inputs, dtype), SAME):
+        best = copy.deepcopy(body)
     if any(isinstance(m, nn.Conv2d) for m in best.net.modules()):
         best.net.to(memory_format=torch.channels_last)
     if bfloat16_gain(device) >= WORTHWHILE:
