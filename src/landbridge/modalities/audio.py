@@ -31,7 +31,7 @@ class Audio:
 
     suffixes: ClassVar[frozenset[str]] = frozenset({".wav", ".flac", ".ogg", ".oga", ".mp3"})
     corruptions: ClassVar[tuple[str, ...]] = ("noise", "gain", "clip", "shift")
-    near: ClassVar[float] = 0.1
+    near: ClassVar[float] = 0.12
 
     def decode(self, cell: Any) -> Sound:
         """A blob, bytes, `{"bytes", "path"}`, `{"array", "sampling_rate"}` or `Sound` to a mono `Sound`.

@@ -122,7 +122,7 @@ class Image:
         level = severity - 1
         sign = 1.0 if generator.random() < 0.5 else -1.0
         if kind == "blur":
-            radius = (0.5, 1.0, 1.5, 2.5, 4.0)[level] * min(example.size) / 224
+            radius = (0.5, 1.0, 1.5, 2.5, 4.0)[level] * min(example.size) / 224 + 0.3
             return example.filter(ImageFilter.GaussianBlur(radius))
         if kind == "noise":
             pixels = np.asarray(example, np.float32)

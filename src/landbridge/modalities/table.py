@@ -25,7 +25,7 @@ class Table:
     """Rows, decoded to dict of column to float, str or None (missing).
 
     `near` is the distance of L2-normalised sketches below which two rows count as duplicates: rows that agree in every
-    column, numbers to five significant digits, are at 0; one other value is above it for any row of up to 5000 columns.
+    column, numbers to six significant digits, are at 0; one other value is above it for any row of up to 5000 columns.
     """
 
     suffixes: ClassVar[frozenset[str]] = frozenset()
@@ -50,7 +50,7 @@ class Table:
             elif isinstance(value, str):
                 shown = value.strip()
             else:
-                shown = f"{float(value):.5g}"
+                shown = f"{float(value):.6g}"
             key = f"{column}\0{shown}".encode("utf-8", "replace")
             digest = np.frombuffer(hashlib.blake2b(key, digest_size=9).digest(), np.uint8)
             signs = 1.0 - 2.0 * np.unpackbits(digest[8:]).astype(np.float32)

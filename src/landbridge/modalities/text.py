@@ -24,12 +24,12 @@ class Text:
     """Texts, decoded to `str`.
 
     `near` is the distance of L2-normalised sketches below which two texts count as duplicates: other case, spacing or
-    punctuation is at 0, one wrong letter in a sentence of 60 below 0.3, another word above it.
+    punctuation is at 0, most single wrong letters in a sentence of 60 stay below it, another word is mostly above.
     """
 
     suffixes: ClassVar[frozenset[str]] = frozenset({".txt"})
     corruptions: ClassVar[tuple[str, ...]] = ("typos", "casing", "dropped_words")
-    near: ClassVar[float] = 0.3
+    near: ClassVar[float] = 0.35
 
     def decode(self, cell: Any) -> str:
         """A string, UTF-8 bytes or a blob to text; byte-order mark and NULs go. DataError if it is none."""

@@ -23,7 +23,7 @@ from landbridge.rivals.members import GRID, Boost, expanded, fit_boost, fit_fore
 from landbridge.rivals.trees import Trees
 
 _CHUNK = 4096  # rows predicted at a time
-_SMALL, _MIDDLE = 2_000, 6_000  # rows: five folds below the first, three below the second, one fifth held out above
+_SMALL, _MIDDLE = 1_000, 6_000  # rows: five folds below the first, three below the second, one fifth held out above
 
 
 @dataclass(frozen=True)
