@@ -386,6 +386,19 @@ def jsonl_no_object(p: Path) -> Built:
     return write(p / "t.jsonl", '{"text": "a b", "label": 1}\n[1, 2]\n')
 
 
+@case(DataError, "no column can be the target", "file, split, caption")
+def no_target(p: Path) -> Built:
+    lines = [
+        f"a long caption number {i} of things,{'train' if i % 2 else 'test'},one more text {i} here" for i in range(20)
+    ]
+    return csv(p / "t.csv", "file,split,caption", lines)
+
+
+@case(DataError, "'odd name'", "no number", "row 1")
+def line_ends_in_names(p: Path) -> Built:
+    return csv(p / "t.csv", "a,b,label", [r.replace("neg", '"odd\nname"') for r in numbers()]), {"task": "regress"}
+
+
 @case(DataError, "line 1", "'meta'", "nested")
 def jsonl_nested(p: Path) -> Built:
     return write(p / "t.jsonl", '{"text": "a b", "meta": {"k": 1}, "label": 1}\n')
@@ -655,21 +668,36 @@ def test_there_are_enough_cases() -> None:
     assert len({c[0] for c in CASES}) == len(CASES)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def _closed(path: Path) -> None:
+    """Take all permissions away; skip where that stops nobody, as for the superuser."""
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user may read everything")
+
+
 def test_unreadable_file(tmp_path: Path) -> None:
     path = text_csv(tmp_path / "t.csv")
-    path.chmod(0)
+    _closed(path)
     with pytest.raises(DataError, match="ermission"):
         read(path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
-def test_unreadable_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("closed", ["a", "."])
+def test_unreadable_folder(tmp_path: Path, closed: str) -> None:
     folder = image_folder(tmp_path / "d", {"a": 4, "b": 4})
-    (folder / "a").chmod(0)
-    with pytest.raises(DataError, match="ermission"):
+    _closed(folder / closed)
+    try:
+        with pytest.raises(DataError, match="ermission"):
+            read(folder)
+    finally:
+        (folder / closed).chmod(0o755)
+
+
+def test_unreadable_image(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "d", {"a": 4, "b": 4})
+    _closed(folder / "a" / "2.png")
+    with pytest.raises(DataError, match=r"2\.png.*ermission"):
         read(folder)
-    (folder / "a").chmod(0o755)
 
 
 def test_a_good_table_passes_the_same_door(tmp_path: Path) -> None:

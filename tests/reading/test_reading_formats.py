@@ -475,3 +475,18 @@ def test_parquet_without_rows(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"a": pa.array([], pa.float64())}), tmp_path / "t.parquet")
     with pytest.raises(DataError, match="no rows"):
         read(tmp_path / "t.parquet")
+
+
+def test_test_folder_given_as_option(tmp_path: Path) -> None:
+    image_folder(tmp_path / "d", {"a": 12, "b": 12})
+    image_folder(tmp_path / "t", {"a": 3, "b": 3}, seed=7777)
+    domain = read(tmp_path / "d", test=tmp_path / "t")
+    assert next(domain.labels[i] for i in domain.folds[0].test) == "t/a/0.png"
+    assert len(domain.folds[0].test) == 6
+    assert domain.example(int(domain.folds[0].test[0])).size == (12, 12)
+
+
+def test_panel_whose_label_changes_is_a_plain_table(tmp_path: Path) -> None:
+    lines = [f"s{i % 20},{i // 20},{np.sin(i):.3f},{'ab'[i // 7 % 2]}" for i in range(180)]
+    domain = read(csv(tmp_path / "t.csv", "id,time,x,label", lines))
+    assert kinds(domain) == ("table", "classify")

@@ -38,7 +38,7 @@ def is_saved(folder: Path) -> bool:
 
 
 def read_saved(folder: Path) -> list[tuple[str | None, pa.Table, Path]]:
-    """The splits of a folder saved by `datasets`: name, table and folder of each; names as the library wrote them."""
+    """The splits of a folder saved by `datasets`: role, table and folder of each; unlabelled extra splits are left."""
     if not (folder / "dataset_dict.json").is_file():
         return [(None, _saved(folder), folder)]
     splits = _json(folder / "dataset_dict.json").get("splits")
@@ -48,9 +48,10 @@ def read_saved(folder: Path) -> list[tuple[str | None, pa.Table, Path]]:
     for name in splits:
         place = inside(folder, str(name), where=str(folder / "dataset_dict.json"))
         role = split_name(str(name))
-        if role is None and len(splits) > 1:
-            raise DataError(f"{folder}: the split '{name}' is neither train, validation nor test; rename or remove it")
-        found.append((role if len(splits) > 1 else None, _saved(place), place))
+        if role is not None or len(splits) == 1:
+            found.append((role if len(splits) > 1 else None, _saved(place), place))
+    if not any(role in (None, "train") for role, _, _ in found):
+        raise DataError(f"{folder}: none of the splits ({', '.join(map(str, splits))}) is train; rename one")
     return found
 
 

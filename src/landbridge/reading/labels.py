@@ -22,8 +22,10 @@ GRADES = 20  # distinct whole numbers up to which a column of numbers counts as 
 _SEPARATORS = ("|", ";")
 
 
-def column_labels(table: pa.Table, target: Sequence[str], found: Mapping[str, Profile]) -> tuple[list[Any], str]:
-    """Plain labels of each row, None where missing, and how they are stored."""
+def column_labels(
+    table: pa.Table, target: Sequence[str], found: Mapping[str, Profile], where: str
+) -> tuple[list[Any], str]:
+    """Plain labels of each row, None where missing, and how they are stored; `where` names the file in errors."""
     if len(target) > 1:
         columns = [table.column(name).to_pylist() for name in target]
         rows = [
@@ -41,10 +43,10 @@ def column_labels(table: pa.Table, target: Sequence[str], found: Mapping[str, Pr
         return column.to_pylist(), "truth"
     if pa.types.is_temporal(kind):
         raise DataError(
-            f"the target column '{target[0]}' holds dates; name a column of classes or numbers with --target"
+            f"{where}: the target column '{target[0]}' holds dates; name a column of classes or numbers with --target"
         )
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        raise DataError(f"the target column '{target[0]}' holds {kind}; name another with --target")
+        raise DataError(f"{where}: the target column '{target[0]}' holds {kind}; name another with --target")
     values = [None if v is None or v != v else v for v in column.to_pylist()]
     if found[target[0]].kind == "integer":
         return [v if v is None or v in (float("inf"), -float("inf")) else int(v) for v in values], "integer"

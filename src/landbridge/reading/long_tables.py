@@ -31,7 +31,7 @@ def from_long(sheet: Sheet, found: Mapping[str, Profile], options: Options) -> M
     form = long_form(found, [target], options.id)
     if form is None:
         return None
-    labels, kind = column_labels(sheet.table, (target,), found)
+    labels, kind = column_labels(sheet.table, (target,), found, str(sheet.where))
     cells, firsts, names = gather(sheet.table, form, str(sheet.where))
     odd = _two_labels(cells, firsts, labels)
     if odd and len({owner for _, owner in odd}) > (1 - _MOST) * len(cells) and options.modality is None:

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from landbridge.core.domain import Assumption
 from landbridge.core.errors import DataError
 from landbridge.reading import archive
 from landbridge.reading.arrow_files import is_saved, read_saved
+from landbridge.reading.cells import Joined
 from landbridge.reading.columns import media_of
 from landbridge.reading.folders import from_folder, hidden, listing
 from landbridge.reading.material import Material, split_name
@@ -64,6 +67,31 @@ def open_material(path: Path, options: Options) -> Material:
         raise DataError(f"{name}: permission denied; make it readable or choose another file") from error
 
 
+def _with_asked_folders(material: Material, options: Options) -> Material:
+    """Class folders given as validation or test beside the others; `none` removes what the folders themselves say."""
+    for role, asked in (("validation", options.validation), ("test", options.test)):
+        if asked is None:
+            continue
+        if material.split is not None:
+            material = material.take(np.flatnonzero(material.split != role))
+        if str(asked).lower() == "none":
+            continue
+        if not asked.exists():
+            raise DataError(f"--{role} {asked}: there is no such folder; check the path")
+        bare = replace(options, modality=material.modality, validation=None, test=None)
+        other = from_folder(asked, bare)
+        here = material.split if material.split is not None else np.full(len(material), "train", dtype=object)
+        material = replace(
+            material,
+            cells=Joined(material.cells, other.cells),
+            names=Joined(material.names, [f"{asked.name}/{n}" for n in other.names]),
+            labels=[*(material.labels or ()), *(other.labels or ())],
+            split=np.concatenate([here, np.full(len(other), role, dtype=object)]),
+            slices={},
+        )
+    return material
+
+
 def check_suffix(path: Path) -> None:
     """DataError with a way out for a file that is of no kind read here."""
     suffix = path.suffix.lower()
@@ -103,7 +131,7 @@ def _archive(path: Path, options: Options) -> Material:
     tables = [m for m in shown if Path(m).suffix.lower() in _FILES]
     if tables and not any(media_of(m) for m in shown):
         raise DataError(f"{path}: holds a table ({tables[0]}); unpack the archive and name the file")
-    return from_folder(path, options, sorted(members))
+    return _with_asked_folders(from_folder(path, options, sorted(members)), options)
 
 
 def _folder(path: Path, options: Options) -> Material:
@@ -131,7 +159,7 @@ def _folder(path: Path, options: Options) -> Material:
     lone = [p for p in entries if p.is_file() and p.suffix.lower() in _HINTS and p.suffix.lower() != ".txt"]
     if lone and not folders and not any(media_of(f) for f in files):
         check_suffix(lone[0])
-    return from_folder(path, options, files)
+    return _with_asked_folders(from_folder(path, options, files), options)
 
 
 def _parts(path: Path, tables: Sequence[Path]) -> list[Part]:

@@ -79,7 +79,9 @@ def _title(path: Path) -> str:
     whole = path.absolute()
     name = whole.name if whole.is_dir() else whole.stem
     plain = ("data", "train", "images", "labels", "dataset", "table", "archive", "wav", "crops", "metadata")
-    return whole.parent.name if name.lower() in plain and whole.parent.name else split_of(name)[0] or name
+    if name.lower() in plain and whole.parent.name:
+        return whole.parent.name
+    return name if whole.is_dir() else split_of(name)[0] or name
 
 
 def _domain(material: Material, options: Options) -> Domain:

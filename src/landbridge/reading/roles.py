@@ -68,8 +68,10 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def find_roles(found: Mapping[str, Profile], options: Options, splits: Sequence[str], *, headed: bool) -> Roles:
-    """Settle every role but the input; `splits` are columns whose values name splits.
+def find_roles(
+    found: Mapping[str, Profile], options: Options, splits: Sequence[str], *, headed: bool, where: str
+) -> Roles:
+    """Settle every role but the input; `splits` are columns whose values name splits, `where` the file for messages.
 
     Raises UnknownName for an option that names no column, DataError when no target can be found.
     """
@@ -84,7 +86,7 @@ def find_roles(found: Mapping[str, Profile], options: Options, splits: Sequence[
     roles.input = _asked(options.input, found, "input")
     roles.target = _targets(found, options)
     if not roles.target:
-        _guess_target(found, roles, headed=headed)
+        _guess_target(found, roles, headed=headed, where=where)
     rest = [p for p in found.values() if p.name not in roles.taken and p.name != roles.input]
     _guess_id(rest, roles, options)
     _guess_group(rest, roles, options)
@@ -130,7 +132,7 @@ def _targets(found: Mapping[str, Profile], options: Options) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _guess_target(found: Mapping[str, Profile], roles: Roles, *, headed: bool) -> None:
+def _guess_target(found: Mapping[str, Profile], roles: Roles, *, headed: bool, where: str) -> None:
     free = [p for p in found.values() if p.name not in roles.taken and p.name not in (roles.input, roles.time)]
     for words in (_TARGET, _TARGET_WEAK):
         for word in words:
@@ -147,7 +149,7 @@ def _guess_target(found: Mapping[str, Profile], roles: Roles, *, headed: bool) -
     usable = [p for p in free if _could_be_target(p)]
     if not usable or len(free) < 2:
         names = ", ".join(list(found)[:12])
-        raise DataError(f"no column can be the target (columns: {names}); add one or name it with --target")
+        raise DataError(f"{where}: no column can be the target (columns: {names}); add one or name it with --target")
     if not headed and _few(free[0]) and not _few(free[-1]):
         chosen, because = free[0], "it is the first and has few values"
     else:

@@ -35,7 +35,7 @@ def from_sheet(sheet: Sheet, options: Options) -> Material:
         long = from_long(sheet, found, options)
         if long is not None:
             return long
-    roles = find_roles(found, options, splits, headed=sheet.headed)
+    roles = find_roles(found, options, splits, headed=sheet.headed, where=str(sheet.where))
     rest = [p for p in found.values() if p.name not in roles.taken and (p.missing < p.rows or p.kind == "media")]
     maker = _maker(sheet, found, rest, roles, options)
     material = maker(sheet, found, rest, roles, options)
@@ -169,7 +169,7 @@ def _with_columns(
 ) -> Material:
     """Labels, split, groups, times and slices from their columns."""
     table = sheet.table
-    labels, kind = column_labels(table, roles.target, found)
+    labels, kind = column_labels(table, roles.target, found, str(sheet.where))
     split = sheet.split
     if split is None and roles.split:
         split = row_splits(sheet, roles.split)
