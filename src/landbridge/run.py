@@ -20,12 +20,13 @@ from landbridge.core.finding import Finding, Judgement, Trial
 from landbridge.core.progress import Progress, Tick, silent
 from landbridge.core.recipe import Recipe
 from landbridge.delivery.artifact import Adapted, Delivery, load, save
-from landbridge.engine.attempt import Attempt
+from landbridge.delivery.destination import check_destination
+from landbridge.engine.attempt import Attempt, rival_of
 from landbridge.engine.journal import Journal
 from landbridge.engine.precision import pick_device
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.candidates import Candidate, controls, propose
+from landbridge.planning.candidates import Candidate, controls, propose, scratch
 from landbridge.planning.judge import TRANSFER, Opened, final_fit, open_test, pool
 from landbridge.planning.search import Search, state_folder
 from landbridge.planning.sources import default_sources, readable
@@ -76,9 +77,7 @@ def run(
     """
     clock = _budget(budget)
     domain = _domain(data, seed, progress)
-    addresses = list(sources) if sources is not None else default_sources(domain)
-    candidates = propose(domain, [readable(a, domain) for a in addresses])
-    return _walk(domain, candidates, clock, out, seed, device, progress, command)
+    return _walk(domain, _candidates(domain, sources), clock, out, seed, device, progress, command)
 
 
 def compare(
@@ -97,8 +96,7 @@ def compare(
         return run(data, budget=budget, out=out, seed=seed, device=device, progress=progress, command=command)
     clock = _budget(budget)
     domain = _domain(data, seed, progress)
-    chosen = [Candidate(recipe=r, reason="asked for") for r in recipes]
-    return _walk(domain, chosen, clock, out, seed, device, progress, command)
+    return _walk(domain, _asked(recipes), clock, out, seed, device, progress, command)
 
 
 def fit(
@@ -115,8 +113,54 @@ def fit(
     """Run exactly one recipe, beside the controls that every result is held against; the artifact is that recipe's."""
     clock = _budget(budget)
     domain = _domain(data, seed, progress)
-    only = [Candidate(recipe=recipe, reason="asked for")]
-    return _walk(domain, only, clock, out, seed, device, progress, command, keep=True)
+    return _walk(domain, _asked([recipe]), clock, out, seed, device, progress, command, keep=True)
+
+
+def plan(
+    data: str | Path | Domain,
+    recipes: Sequence[Recipe] | None = None,
+    *,
+    sources: Sequence[str] | None = None,
+    budget: str | float | Budget | None = DEFAULT_BUDGET,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """What `run` (with `recipes`: `compare` or `fit`) would do: everything up to the first training step, for real.
+
+    The data is read and checked, every source is opened with its weights and reads real examples, the destination is
+    checked; nothing is trained and nothing is written.
+    """
+    clock = _budget(budget)
+    domain = _domain(data, seed, progress)
+    candidates = _candidates(domain, sources) if recipes is None else _asked(recipes)
+    folder = _destination(domain, out)
+    domain, checks = _checked(domain, progress)
+    with tempfile.TemporaryDirectory(prefix="landbridge-") as cache:
+        workshop = Workshop(domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress)
+        for candidate in candidates:
+            _open(workshop, candidate.recipe)
+    tried = [*controls(domain), *candidates]
+    bodies = [c.recipe for c in candidates if not c.recipe.source.startswith(("rival:", "scratch:"))]
+    if bodies:
+        reason = "the architecture of the best source without its knowledge"
+        tried.append(Candidate(recipe=scratch(bodies[0]), role="scratch", reason=reason))
+    return plain(
+        {
+            "schema": 1,
+            "dry_run": True,
+            "name": domain.name,
+            "domain": domain_block(domain),
+            "assumptions": [vars(a) for a in domain.assumptions],
+            "checks": checks,
+            "plan": [
+                {"name": c.recipe.name, "role": c.role, "reason": c.reason, "recipe": c.recipe.to_json()} for c in tried
+            ],
+            "out": str(folder),
+            "budget_s": clock.seconds,
+        }
+    )
 
 
 def assess(
@@ -129,8 +173,7 @@ def assess(
 ) -> dict[str, Any]:
     """What the data is, what is wrong with it, and how well each source's features separate it; the test stays shut."""
     domain = _domain(data, seed, progress)
-    addresses = list(sources) if sources is not None else default_sources(domain)
-    candidates = [c for c in propose(domain, [readable(a, domain) for a in addresses]) if len(c.recipe.stages) == 1]
+    candidates = [c for c in _candidates(domain, sources) if len(c.recipe.stages) == 1]
     checks = _checks(domain, find_duplicates(domain))
     with tempfile.TemporaryDirectory(prefix="landbridge-") as folder:
         workshop = Workshop(domain, device=pick_device(device), folder=Path(folder), seed=seed, progress=progress)
@@ -163,12 +206,9 @@ def _walk(
 ) -> Result:
     """Check, compare, judge, report and save; an interrupted walk goes on from its journal."""
     torch.manual_seed(seed)
-    folder = Path(out) if out is not None else Path("landbridge-runs") / domain.name
+    folder = _destination(domain, out)
     state = state_folder(folder)
-    progress(Tick(stage="check", detail="duplicates across splits"))
-    pairs = find_duplicates(domain)
-    checks = _checks(domain, pairs)
-    domain = without_duplicates(domain, pairs)
+    domain, checks = _checked(domain, progress)
     with tempfile.TemporaryDirectory(prefix="landbridge-") as cache:
         workshop = Workshop(domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress)
         journal = Journal(state)
@@ -280,6 +320,40 @@ def _deliver(
         list(domain.examples(rows)),
     )
     return Result(path=folder, adapted=adapted, evidence=adapted.evidence)
+
+
+def _candidates(domain: Domain, sources: Sequence[str] | None) -> list[Candidate]:
+    """What is worth trying on the given sources, or on all that are at hand."""
+    addresses = list(sources) if sources is not None else default_sources(domain)
+    return propose(domain, [readable(a, domain) for a in addresses])
+
+
+def _asked(recipes: Sequence[Recipe]) -> list[Candidate]:
+    return [Candidate(recipe=r, reason="asked for") for r in recipes]
+
+
+def _destination(domain: Domain, out: str | Path | None) -> Path:
+    """Where the artifact goes, checked before any work is done."""
+    folder = Path(out) if out is not None else Path("landbridge-runs") / domain.name
+    check_destination(folder)
+    return folder
+
+
+def _checked(domain: Domain, progress: Progress) -> tuple[Domain, list[dict[str, Any]]]:
+    """The domain without rows that stand on both sides of a split, and the checks of the data."""
+    progress(Tick(stage="check", detail="duplicates across splits"))
+    pairs = find_duplicates(domain)
+    return without_duplicates(domain, pairs), _checks(domain, pairs)
+
+
+def _open(workshop: Workshop, recipe: Recipe) -> None:
+    """Open what a recipe starts from and let it read some examples, as its training would."""
+    if recipe.source.startswith("rival:"):
+        rival_of(recipe, workshop.domain)
+        return
+    pair = workshop.domain.folds[0].pairs[0]
+    rows = np.sort(np.concatenate([pair.train, pair.validation]))
+    workshop.lend(workshop.road(recipe.source, recipe.bridge, rows), workshop.seed)
 
 
 def _domain(data: str | Path | Domain, seed: int, progress: Progress) -> Domain:

@@ -14,6 +14,18 @@ from typing import Any
 
 from landbridge.core.errors import DataError, ResourceError
 
+WAYS_OUT = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder with --out",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another folder with --out",
+    errno.EFBIG: "the file is larger than is allowed here; raise the limit or choose another folder with --out",
+    errno.EACCES: "permission denied; choose a folder you may write to with --out",
+    errno.EPERM: "permission denied; choose a folder you may write to with --out",
+    errno.EROFS: "the file system is read-only; choose another folder with --out",
+    errno.ENOTDIR: "a file stands where a folder is needed; choose another folder with --out",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one with --out",
+    errno.EIO: "the disk failed; choose a folder on another disk with --out",
+}
+
 
 @contextmanager
 def resources(path: Path) -> Iterator[None]:
@@ -21,16 +33,9 @@ def resources(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        ways = {
-            errno.ENOSPC: "the disk is full; free some space or choose another folder with --out",
-            errno.EDQUOT: "the disk quota is used up; free some space or choose another folder with --out",
-            errno.EACCES: "permission denied; choose a folder you may write to with --out",
-            errno.EPERM: "permission denied; choose a folder you may write to with --out",
-            errno.EROFS: "the file system is read-only; choose another folder with --out",
-        }
-        if error.errno not in ways:
+        if error.errno not in WAYS_OUT:
             raise
-        raise ResourceError(f"{path}: {ways[error.errno]}") from error
+        raise ResourceError(f"{path}: {WAYS_OUT[error.errno]}") from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:
