@@ -10,6 +10,7 @@ import typer
 from landbridge.cli import options as o
 from landbridge.cli import show
 from landbridge.cli.fit import read_recipe
+from landbridge.core.errors import UsageError
 
 Recipes = Annotated[
     list[Path] | None, typer.Option("--recipe", help="A recipe in TOML; repeat. Default: what run tries.")
@@ -40,12 +41,18 @@ def compare(
     test: o.Test = None,
     seed: o.Seed = 0,
     device: o.Device = "auto",
+    dry_run: o.DryRun = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Compare recipes on DATA with each other and with the controls, on the same rows."""
     clock = o.clock(budget)
+    recipes = [read_recipe(r) for r in recipe] if recipe else None
+    sources = None if not source else [o.check_source(s) for s in source]
+    if recipes and sources:
+        raise UsageError("--recipe names its own source; leave --source out, or leave --recipe out")
     from landbridge.run import compare as beside
+    from landbridge.run import plan
     from landbridge.run import run as main_road
 
     with show.progress(quiet=quiet or json) as progress:
@@ -53,19 +60,20 @@ def compare(
             data, modality=modality, task=task, metric=metric, input=input, target=target, id=id, group=group,
             time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
         )  # fmt: skip
-        if recipe:
+        if dry_run:
+            found = plan(
+                domain, recipes, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress
+            )
+            show.plan(found, json=json, quiet=quiet)
+            return
+        if recipes:
             result = beside(
-                domain, [read_recipe(r) for r in recipe], budget=clock, out=out, seed=seed, device=device,
-                progress=progress, command=show.command_line(),
+                domain, recipes, budget=clock, out=out, seed=seed, device=device, progress=progress,
+                command=show.command_line(),
             )  # fmt: skip
         else:
-            sources = None if not source else [o.check_source(s) for s in source]
             result = main_road(
                 domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress,
                 command=show.command_line(),
             )  # fmt: skip
-    if json:
-        show.print_json(result.evidence)
-    elif not quiet:
-        show.assumptions(result.evidence["assumptions"])
-        show.summary(result.evidence, str(result.path))
+    show.result(result, json=json, quiet=quiet)

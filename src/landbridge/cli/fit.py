@@ -69,6 +69,7 @@ def fit(
     test: o.Test = None,
     seed: o.Seed = 0,
     device: o.Device = "auto",
+    dry_run: o.DryRun = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -76,6 +77,7 @@ def fit(
     clock = o.clock(budget)
     from landbridge.core.recipe import Recipe
     from landbridge.run import fit as one_recipe
+    from landbridge.run import plan
 
     if recipe is not None:
         chosen = read_recipe(recipe)
@@ -87,15 +89,15 @@ def fit(
             data, modality=modality, task=task, metric=metric, input=input, target=target, id=id, group=group,
             time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
         )  # fmt: skip
+        if dry_run:
+            found = plan(domain, [chosen], budget=clock, out=out, seed=seed, device=device, progress=progress)
+            show.plan(found, json=json, quiet=quiet)
+            return
         result = one_recipe(
             domain, chosen, budget=clock, out=out, seed=seed, device=device, progress=progress,
             command=show.command_line(),
         )  # fmt: skip
-    if json:
-        show.print_json(result.evidence)
-    elif not quiet:
-        show.assumptions(result.evidence["assumptions"])
-        show.summary(result.evidence, str(result.path))
+    show.result(result, json=json, quiet=quiet)
 
 
 def read_recipe(path: Path) -> Any:

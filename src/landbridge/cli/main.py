@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from types import FrameType
 
-import click
 import typer
 
 from landbridge import __version__
-from landbridge.cli import assess, compare, doctor, eval, fit, parts, predict, run, sources
+from landbridge.cli import assess, compare, doctor, fit, parts, predict, run, sources
+from landbridge.cli import eval as measure
 from landbridge.core.errors import LandbridgeError, ResourceError
+from landbridge.core.files import WAYS_OUT
 
-INTERRUPTED = 130
+ClickException = typer.BadParameter.__mro__[2]  # click's own, or the copy that newer versions of Typer bring along
+STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(BaseException):
+    """A person or the system asked the program to end, and every room cleans up on its way out: code 128 + signal."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
+
 
 app = typer.Typer(
     name="landbridge",
     help="Carry knowledge from pretrained models to small data, and prove that the crossing paid.",
-    epilog="Example: landbridge run photos/    Documentation: docs/cli.md. Exit codes: 0 done, 2 wrong option, 3 bad data, "
-    "4 source, 5 artifact, 6 missing extra, 7 disk, memory or time, 130 interrupted.",
+    epilog="Example: landbridge run photos/    Documentation: docs/cli.md. Exit codes: 0 done, 2 wrong option, "
+    "3 bad data, 4 source, 5 artifact, 6 missing extra, 7 disk, memory or time, 130 interrupted, 143 terminated.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (run, assess, fit, eval, predict, compare, sources, parts, doctor):
+for verb in (run, assess, fit, measure, predict, compare, sources, parts, doctor):
     verb.register(app)
 
 
@@ -46,22 +58,36 @@ def main() -> None:
     """The console script. Unexpected errors are bugs and keep their traceback."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is ever downloaded behind a person's back
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    for number in STOPS:
+        signal.signal(number, _stop)
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except LandbridgeError as error:
         _say(str(error), error.exit_code)
-    except click.exceptions.Abort:
-        _say("stopped", INTERRUPTED)
-    except KeyboardInterrupt:
-        _say("stopped; what was finished is kept: run the same command again to go on", INTERRUPTED)
-    except click.ClickException as error:
+    except Stopped as stop:
+        _say("stopped; what was finished is kept: run the same command again to go on", stop.exit_code)
+    except typer.Abort:
+        _say("stopped", 128 + signal.SIGINT)
+    except ClickException as error:
         _say(error.format_message(), error.exit_code)
     except MemoryError:
         _say("out of memory; close other programs or use fewer rows", ResourceError.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in WAYS_OUT:
+            raise
+        _say(f"{error.filename or 'this machine'}: {WAYS_OUT[error.errno]}", ResourceError.exit_code)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """The first signal ends the program in order; a second one ends it at once."""
+    for each in STOPS:
+        signal.signal(each, signal.SIG_DFL)
+    raise Stopped(number)
 
 
 def _say(message: str, code: int) -> None:

@@ -45,6 +45,9 @@ Out = Annotated[Path | None, typer.Option("--out", "-o", help="Where the artifac
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Read, check and open everything, say the plan, train nothing.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 
 

@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from landbridge.cli import options as o
-from landbridge.core.errors import UsageError
+from landbridge.core.errors import UnknownName, UsageError
 
 ArtifactPath = Annotated[str, typer.Argument(help="The folder that run or fit wrote, or a .zip of it.")]
-Inputs = Annotated[list[str], typer.Argument(help="Files, folders, tables; for a text model also texts themselves.")]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders, tables; for a text model also texts themselves, or - for lines on stdin."),
+]
 Form = Annotated[str, typer.Option("--format", help="table, json (one object a line) or csv.")]
 
 
@@ -23,12 +26,20 @@ def register(app: typer.Typer) -> None:
 def predict(artifact: ArtifactPath, inputs: Inputs, format: Form = "table", json: o.Json = False) -> None:
     """Predict INPUTS with ARTIFACT; no network and no training data are needed."""
     from landbridge.delivery.artifact import load
-    from landbridge.delivery.predict import csv_lines, json_lines, table_lines
+    from landbridge.delivery.predict import WRITERS
 
-    writers = {"table": table_lines, "json": json_lines, "csv": csv_lines}
-    if format not in writers:
-        raise UsageError(f"--format must be one of table, json, csv, got '{format}'")
+    form = "json" if json else format
+    if form not in WRITERS:
+        raise UnknownName("--format", form, WRITERS)
     adapted = load(artifact)
-    predictions = adapted.stream(adapted.read_paths(inputs))
-    for line in (json_lines if json else writers[format])(predictions):
+    if "-" in inputs:
+        if adapted.modality.part_name != "text" or inputs != ["-"]:
+            raise UsageError("- reads texts from stdin, one a line, for a text model and as the only input; name files")
+        named = (
+            (f"line {number}", adapted.modality.decode(line.rstrip("\n"))) for number, line in enumerate(sys.stdin, 1)
+        )
+        predictions = adapted.stream((name, text) for name, text in named if text.strip())
+    else:
+        predictions = adapted.stream(adapted.read(inputs))
+    for line in WRITERS[form](predictions):
         sys.stdout.write(line.rstrip("\n") + "\n")

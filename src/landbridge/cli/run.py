@@ -31,12 +31,14 @@ def run(
     test: o.Test = None,
     seed: o.Seed = 0,
     device: o.Device = "auto",
+    dry_run: o.DryRun = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Adapt the best source to DATA within a time budget, prove the gain, and write an artifact with a report."""
     clock = o.clock(budget)
     sources = None if not source else [o.check_source(s) for s in source]
+    from landbridge.run import plan
     from landbridge.run import run as main_road
 
     with show.progress(quiet=quiet or json) as progress:
@@ -44,12 +46,12 @@ def run(
             data, modality=modality, task=task, metric=metric, input=input, target=target, id=id, group=group,
             time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
         )  # fmt: skip
+        if dry_run:
+            found = plan(domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress)
+            show.plan(found, json=json, quiet=quiet)
+            return
         result = main_road(
             domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress,
             command=show.command_line(),
         )  # fmt: skip
-    if json:
-        show.print_json(result.evidence)
-    elif not quiet:
-        show.assumptions(result.evidence["assumptions"])
-        show.summary(result.evidence, str(result.path))
+    show.result(result, json=json, quiet=quiet)

@@ -7,9 +7,12 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from landbridge.core.progress import Progress, Tick, silent
+
+if TYPE_CHECKING:
+    from landbridge.run import Result
 
 
 @contextmanager
@@ -49,6 +52,28 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def result(found: Result, *, json: bool, quiet: bool) -> None:
+    """The end of a run: its evidence as JSON, or what was assumed and the summary, or nothing."""
+    if json:
+        print_json(found.evidence)
+    elif not quiet:
+        assumptions(found.evidence["assumptions"])
+        summary(found.evidence, str(found.path))
+
+
+def plan(found: Mapping[str, Any], *, json: bool, quiet: bool) -> None:
+    """What a run would do, as JSON or in words."""
+    if json:
+        print_json(found)
+    elif not quiet:
+        _domain(found)
+        print("\nwould be tried, nothing was trained:")
+        for entry in found["plan"]:
+            print(f"  {entry['name']}  ({entry['role']}: {entry['reason']})")
+        limit = "no limit of time" if found["budget_s"] is None else f"within {found['budget_s']:.0f} s"
+        print(f"{limit}; the artifact would go to {found['out']}")
 
 
 def command_line() -> str:
@@ -106,15 +131,21 @@ def _safe(text: str) -> str:
 
 def assessment(found: Mapping[str, Any]) -> None:
     """What the data is and how well each way of reading it separates it."""
+    _domain(found)
+    print("\nvalidation score of frozen features and controls")
+    for probe in found["probes"]:
+        score = "-" if probe["validation"] is None else f"{probe['validation']:.3f}"
+        print(f"{score:>7}  {probe['name']}  ({probe['role']}, {probe['seconds']:.1f} s)")
+
+
+def _domain(found: Mapping[str, Any]) -> None:
+    """Kind, sizes and checks of the data; what was assumed goes to stderr."""
     domain = found["domain"]
+    classes = f", {domain['classes']} classes" if domain["classes"] else ""
     print(
-        f"{found['name']}: {domain['modality']}, {domain['task']}, {domain['rows']} rows "
+        f"{found['name']}: {domain['modality']}, {domain['task']}{classes}, {domain['rows']} rows "
         f"({domain['train']} train, {domain['validation']} validation, {domain['test']} test)"
     )
     assumptions(found["assumptions"])
     for check in found["checks"]:
         print(f"{check['name']:<16} {check['found']:>5}  {check['detail']}")
-    print("\nvalidation score of frozen features and controls")
-    for probe in found["probes"]:
-        score = "-" if probe["validation"] is None else f"{probe['validation']:.3f}"
-        print(f"{score:>7}  {probe['name']}  ({probe['role']}, {probe['seconds']:.1f} s)")
