@@ -42,6 +42,7 @@ def shake(net: torch.nn.Module) -> None:
             p.data = torch.randn(p.shape, generator=g) * 0.1
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT asks transformers
 def test_peft_reads_the_files_onto_the_original_model(tmp_path) -> None:
     model = torch.nn.Module()
     model.body, model.head, model.taps = Wrapped(bert()), torch.nn.Linear(16, 2), ()
