@@ -137,6 +137,19 @@ def test_another_resolution_equals_the_library(tmp_path, kind):
     torch.testing.assert_close(got, wanted, atol=2e-5, rtol=2e-5)
 
 
+@pytest.mark.parametrize("stride", [8, 16, 32])
+@pytest.mark.parametrize("size", [40, 45])
+def test_tensorflows_padding_is_kept_with_dilation_and_odd_sizes(tmp_path, stride, size):
+    net = network(hf.MobileNetV2Config(depth_multiplier=0.35, tf_padding=True, output_stride=stride))
+    net.save_pretrained(tmp_path)
+    body = Transformers().open(str(tmp_path))
+    kinds = {m.convolution.padding != (0, 0) for m in body.net.modules() if "convolution" in dict(m.named_children())}
+    assert kinds == {True, False}  # some pad by themselves now, the strided and pointwise ones do not
+    pixels = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        check_depths(body, {"pixels": pixels}, net(pixels).pooler_output.flatten(1))
+
+
 @pytest.mark.parametrize(
     "processor",
     [

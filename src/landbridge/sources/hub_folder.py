@@ -23,6 +23,7 @@ from landbridge.sources import bert_like, conv, vit_like, wave, whole
 from landbridge.sources.cut import Cut, CutBody
 from landbridge.sources.hub_address import Place, weights_in
 from landbridge.sources.preparation import prepare_for, views_for
+from landbridge.sources.tf_padding import pad_inside
 from landbridge.sources.weights_file import json_file, licence, sha256
 
 FAMILIES = {**bert_like.FAMILIES, **vit_like.FAMILIES, **conv.FAMILIES, **wave.FAMILIES}
@@ -62,6 +63,8 @@ def open_place(place: Place, *, address: str, weights: bool) -> CutBody:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
                 net, facts = kind(config, **_options(kind)), {}
+        if config.model_type in ("mobilenet_v1", "mobilenet_v2"):
+            pad_inside(net)
         cut, note = _cut(config, net, place.folder, address)
         prepare, told = prepare_for(cut.reads, place.folder, config, address)
     card = {"origin": address, "architecture": kind.__name__, "licence": licence(place.folder), **facts}
