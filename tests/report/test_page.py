@@ -198,6 +198,8 @@ def test_a_control_that_was_delivered_is_said_in_the_banner() -> None:
     evidence["chosen"]["role"] = "rival"
     page = render(evidence)
     assert 'role="alert"' in page and "The model in this artifact is the control that won." in page
+    evidence["gain"]["controls"] = {}  # no transfer was tried, so none failed
+    assert 'role="alert"' not in render(evidence) and "gain over" not in render(evidence)
 
 
 def test_repeated_splits_of_a_recipe_are_one_row_with_their_mean_and_range() -> None:

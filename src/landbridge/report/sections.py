@@ -21,7 +21,8 @@ def verdict(evidence: Evidence) -> Row:
     gain, test = evidence.get("gain") or {}, evidence["test"]
     told = str(gain.get("verdict", ""))
     role = str(evidence["chosen"].get("role", "transfer"))
-    lost = told == "loss" or (role != "transfer" and told != "gain")
+    tried = gain.get("controls") != {}  # empty where no source could read the data
+    lost = tried and (told == "loss" or (role != "transfer" and told != "gain"))
     tone = "bad" if lost else "good" if told == "gain" else "plain"
     cards = [
         {
@@ -31,7 +32,7 @@ def verdict(evidence: Evidence) -> Row:
             "tone": "",
         }
     ]
-    if gain.get("value") is not None:
+    if tried and gain.get("value") is not None:
         cards.append(
             {
                 "label": f"gain over {clip(gain.get('against', 'the best control'), 40)}",
