@@ -79,6 +79,10 @@ class Body(nn.Module, ABC):
     def reset(self, generator: torch.Generator) -> None:
         """Re-initialise every weight as for training from scratch, by the architecture's own rule."""
 
+    def for_inference(self) -> Body:
+        """A body with the same numbers to float tolerance that computes faster and must not be trained; or itself."""
+        return self
+
 
 class Model(nn.Module):
     """A body and a head.

@@ -6,6 +6,7 @@ body may be copied, moved or have its layers wrapped by adapters, and the cut st
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from landbridge.core.batch import Inputs
 from landbridge.core.model import Body, Prepare, Views
+from landbridge.nn.fold import folded
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -113,6 +115,16 @@ class CutBody(Body):
     def files(self) -> dict[str, bytes]:
         """Configuration and tokenizer, from which the source rebuilds this body without weights."""
         return dict(self.small_files)
+
+    def for_inference(self) -> CutBody:
+        """A copy whose batch norms are folded into its convolutions; itself where there are none."""
+        if not any(isinstance(module, nn.BatchNorm2d) for module in self.net.modules()):
+            return self
+        other = copy.copy(self)
+        other._modules = {**self._modules, "net": folded(self.net)}
+        other.embedder = tuple(other.net.get_submodule(path) for path in self.cut.front)
+        other.blocks = tuple(Piece(other.net, self.cut, i) for i in range(len(self.cut.layers)))
+        return other
 
     def reset(self, generator: torch.Generator) -> None:
         """Weights as the original library draws them for a new network; the caller's random state is left alone.
