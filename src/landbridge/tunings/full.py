@@ -16,7 +16,7 @@ class Full:
     from scratch needs: with small batches the moving ones are noisier than the source's own.
     """
 
-    layer_decay: float = real(0.85, 0.3, 1.0, help="learning-rate factor from each block to the one below it")
+    layer_decay: float = real(0.9, 0.3, 1.0, help="learning-rate factor from each block to the one below it")
     head_scale: float = real(10.0, 0.1, 100.0, log=True, help="how much faster the head learns")
     embedder: bool = flag(True, help="whether what makes the tokens moves as well")
     norm_statistics: str = choice("frozen", "frozen", "moving", help="running statistics of batch norms")

@@ -23,7 +23,7 @@ class Partial:
     """The last `blocks` blocks, what comes after them, and the head move; all below is computed once and stored."""
 
     blocks: int = whole(2, 1, 64, help="how many blocks move, counted from the end")
-    layer_decay: float = real(0.85, 0.3, 1.0, help="learning-rate factor from each block to the one below it")
+    layer_decay: float = real(0.9, 0.3, 1.0, help="learning-rate factor from each block to the one below it")
     head_scale: float = real(10.0, 0.1, 100.0, log=True, help="how much faster the head learns")
     norm_statistics: str = choice("frozen", "frozen", "moving", help="running statistics of batch norms")
 
