@@ -70,7 +70,9 @@ def fit_dense(
         weight_PN[problem, torch.from_numpy(held)] = 0.0
     strengths = [s * 300.0 / max(len(goal), 300) for s in STRENGTHS] if len(goal) > 300 else list(STRENGTHS)
     best: tuple[float, torch.Tensor, torch.Tensor, np.ndarray] | None = None
-    for weight, bias in logistic_path(turned, turn.spread, target, weight_PN, strengths, link=goal.link, steps=100):
+    for weight, bias in logistic_path(
+        turned, turn.spread, target, weight_PN, strengths, link=goal.link, steps=60, tolerance=1e-3
+    ):
         held_out = np.zeros((len(goal), goal.matrix.shape[1]), np.float32)
         for problem, (_, held) in enumerate(inner):
             held_out[held] = (turned[torch.from_numpy(held)] @ weight[problem].T + bias[problem]).numpy()

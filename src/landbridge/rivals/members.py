@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logit
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from landbridge.rivals.columns import Columns
 from landbridge.rivals.inner import Goal, Link
@@ -17,6 +18,7 @@ Setting = tuple[float, int, int, float]  # learning rate, leaves, least rows of 
 GRID: tuple[Setting, ...] = ((0.1, 31, 20, 0.0), (0.05, 15, 20, 1.0), (0.1, 63, 40, 5.0), (0.1, 6, 10, 1.0))
 _STEP = 10  # iterations between looks at the held-out loss
 _FOREST = 100  # trees
+_ONE_THREAD = 10_000  # rows
 _ONE_HOT = 30  # most categories of a column that a linear model tells apart
 
 
@@ -78,7 +80,15 @@ class Boost:
 
 
 def fit_boost(features: np.ndarray, categorical: np.ndarray, goal: Goal, setting: Setting, length: int) -> Boost:
-    """Boost for exactly `length` iterations; labels get one ensemble each."""
+    """Boost for exactly `length` iterations; labels get one ensemble each.
+
+    Few rows are cut up by one thread: others would spend their time waiting for each other.
+    """
+    with threadpool_limits(1 if len(goal) < _ONE_THREAD else None):
+        return _boosted(features, categorical, goal, setting, length)
+
+
+def _boosted(features: np.ndarray, categorical: np.ndarray, goal: Goal, setting: Setting, length: int) -> Boost:
     rate, leaves, least, penalty = setting
     fields = {"learning_rate": rate, "max_leaf_nodes": leaves, "l2_regularization": penalty, "max_iter": length}
     fields |= {"min_samples_leaf": max(1, min(least, len(goal) // 10)), "early_stopping": False, "random_state": 0}
@@ -129,7 +139,7 @@ def fit_forest(features: np.ndarray, goal: Goal, seed: int) -> Trees:
     """
     few = max(1, int(np.sqrt(features.shape[1])))
     model = ExtraTreesRegressor(_FOREST, max_features=few, min_samples_leaf=1, random_state=seed % 2**32, n_jobs=1)
-    return of_bagging(model.fit(features, goal.matrix))
+    return of_bagging(model.fit(features, goal.matrix[:, 0] if goal.matrix.shape[1] == 1 else goal.matrix))
 
 
 def forest_output(forest: Trees, features: np.ndarray, link: Link) -> np.ndarray:
