@@ -1,4 +1,4 @@
-"""The head a task puts on a body: normalise, standardise, drop, then one linear map.
+"""The head a task puts on a body: normalise, standardise, drop, then one linear map (of kernels, where it bends).
 
 Shapes: B batch, D width of the features, C outputs.
 """
@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from landbridge.nn.kernel import rbf
+
 _FLOOR = 1e-12  # the smallest length a feature row is divided by
 
 
@@ -19,7 +21,7 @@ _FLOOR = 1e-12  # the smallest length a feature row is divided by
 class Wish:
     """How a closed-form objective should fill a head: a tuning sets it, "auto" leaves it to the objective.
 
-    solver: auto, logistic, lda or ridge; normalise (rows) and standardise (columns): auto, yes or no.
+    solver: auto, logistic, lda, ridge or kernel; normalise (rows) and standardise (columns): auto, yes or no.
     """
 
     solver: str = "auto"
@@ -30,12 +32,14 @@ class Wish:
 class Head(nn.Module):
     """Features_BD to output_BC: `weight @ ((x / |x| - mean) / scale) + bias`, the division by |x| only on wish.
 
+    A kernel head (`fill_kernel`) puts exp(-gamma |x - s|^2) to each of M supports before the linear map.
     Linear weights begin at zero, so that the first output says nothing and the first step is the convex probe's.
     `wish` says how a closed-form objective should fill the head.
     """
 
     mean: Tensor
     scale: Tensor
+    support: Tensor
 
     def __init__(self, width: int, outputs: int, *, normalise: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
@@ -48,11 +52,13 @@ class Head(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
+        self.register_buffer("support", torch.zeros(0, width))
+        self.gamma = 0.0
 
     @property
     def width(self) -> int:
         """D, the width of the features it reads."""
-        return int(self.weight.shape[1])
+        return int(self.mean.shape[0])
 
     @property
     def outputs(self) -> int:
@@ -61,7 +67,10 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """features_BD to output_BC."""
-        return nn.functional.linear(self.dropout(self.adjusted(features)), self.weight, self.bias)
+        adjusted = self.dropout(self.adjusted(features))
+        if len(self.support):
+            adjusted = rbf(adjusted, self.support, self.gamma)
+        return nn.functional.linear(adjusted, self.weight, self.bias)
 
     def adjusted(self, features: Tensor) -> Tensor:
         """The features after normalisation and standardisation: what the linear map reads."""
@@ -86,14 +95,26 @@ class Head(nn.Module):
             shapes = f"{tuple(weight.shape)} and {tuple(bias.shape)}"
             raise ValueError(f"a head of {self.outputs} outputs cannot take weight and bias of shape {shapes}")
         width, like = int(weight.shape[1]), self.weight
-        if width != self.width:
+        if weight.shape != like.shape or len(self.support):
             self.weight = nn.Parameter(like.new_zeros(self.outputs, width), requires_grad=like.requires_grad)
             self.mean, self.scale = like.new_zeros(width), like.new_ones(width)
+            self.support, self.gamma = like.new_zeros(0, width), 0.0
         self.weight.copy_(weight)
         self.bias.copy_(bias)
         self.mean.copy_(torch.zeros(width) if mean is None else mean)
         self.scale.copy_(torch.ones(width) if scale is None else scale)
         self.normalise = self.normalise if normalise is None else normalise
+
+    @torch.no_grad()
+    def fill_kernel(
+        self, weight: Tensor, bias: Tensor, support: Tensor, gamma: float, mean: Tensor, scale: Tensor
+    ) -> None:
+        """Take a solved kernel model: weight CxM over support MxD (adjusted rows), bias C, mean and scale D."""
+        like = self.weight
+        self.mean, self.scale = mean.to(like), scale.to(like)
+        self.support, self.gamma = support.to(like).clone(), gamma
+        self.weight = nn.Parameter(weight.to(like).contiguous(), requires_grad=like.requires_grad)
+        self.bias.copy_(bias)
 
     def spec(self) -> dict[str, Any]:
         """What an artifact keeps beside the weights, as plain JSON."""
@@ -102,17 +123,24 @@ class Head(nn.Module):
             "outputs": self.outputs,
             "normalise": self.normalise,
             "dropout": self.dropout.p,
+            "supports": len(self.support),
+            "gamma": self.gamma,
         }
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> Head:
         """The empty head that `spec` describes; its weights come from a state dict."""
-        return cls(
+        head = cls(
             int(spec["width"]),
             int(spec["outputs"]),
             normalise=bool(spec["normalise"]),
             dropout=float(spec["dropout"]),
         )
+        if spec["supports"]:
+            head.support = torch.zeros(int(spec["supports"]), head.width)
+            head.weight = nn.Parameter(torch.zeros(head.outputs, int(spec["supports"])))
+            head.gamma = float(spec["gamma"])
+        return head
 
 
 def normalised(features: Tensor) -> Tensor:

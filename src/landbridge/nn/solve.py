@@ -6,7 +6,7 @@ Shapes: N rows, D width, C outputs, P folds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 from landbridge.nn.deal import deal
 from landbridge.nn.discriminant import discriminant, shrinkage
 from landbridge.nn.heads import normalised
+from landbridge.nn.kernel import logit_scale, solve_kernel
 from landbridge.nn.logistic import Link, Rotation, logistic_path
 from landbridge.nn.ridge import ridge_path
 
@@ -37,6 +38,8 @@ class Solution:
     scale: Tensor
     normalise: bool
     facts: dict[str, Any] = field(default_factory=dict)
+    support: Tensor | None = None  # of a kernel model: MxD adjusted rows, weight is CxM then
+    gamma: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +136,34 @@ def choose_strength(
         if behind >= 3:
             break
     return best, score
+
+
+def solve_bent(
+    features_ND: Tensor,
+    target_NC: Tensor,
+    adjustment: Adjustment,
+    *,
+    judge: Judge,
+    loss: Judge | None,
+    truth: np.ndarray,
+    fold_RN: np.ndarray,
+    seed: int,
+) -> Solution:
+    """Kernel ridge; outputs become logits by the factor that does best on held-out rows (`loss` None: values stay)."""
+    rows = adjustment(features_ND)
+    share = target_NC.mean(0)
+    found = solve_kernel(
+        rows, target_NC - share, fold_RN, lambda output, held: judge((output + share).numpy(), truth[held]), seed
+    )
+    held, factor = truth[found.held_rows], 1.0
+    if loss is not None:
+        factor = logit_scale(found.held_output + share, lambda output: loss(output.numpy(), held))
+    facts = {"kind": "kernel", "gamma": found.gamma, "ridge": found.ridge, "cv": found.score}
+    return replace(
+        _solution((found.weight * factor).T, share * factor, adjustment, facts),
+        support=found.support,
+        gamma=found.gamma,
+    )
 
 
 def solve_discriminant(

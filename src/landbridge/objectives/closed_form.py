@@ -17,6 +17,7 @@ from landbridge.nn.solve import (
     Judge,
     Solution,
     make_folds,
+    solve_bent,
     solve_discriminant,
     solve_logistic,
     solve_ridge,
@@ -61,6 +62,9 @@ def solved(order: Order, features_ND: Tensor, target: Tensor, seed: int) -> Solu
     adjustment = _adjustment(order.wish, features_ND)
     weight_N = _row_weight(order, truth) if classes else None
     given = {"judge": _judge(order.task), "truth": truth, "fold_RN": folds, "weight_N": weight_N}
+    if kind == "kernel":
+        bend = {"judge": _judge(order.task), "loss": _loss(order.task), "truth": truth, "fold_RN": folds, "seed": seed}
+        return solve_bent(features_ND, soft_NC if classes else 2 * soft_NC - 1, adjustment, **bend)
     if kind == "lda":
         return solve_discriminant(features_ND, sure_NC, adjustment, **given)[0]
     if kind == "ridge":
@@ -73,13 +77,17 @@ def solved(order: Order, features_ND: Tensor, target: Tensor, seed: int) -> Solu
 
 def _values(order: Order, features_ND: Tensor, truth: np.ndarray, seed: int) -> Solution:
     """Ridge on the task's own scale, which is affine: `probabilities` of outputs 0 and 1 give it."""
-    if order.wish.solver not in ("auto", "ridge"):
+    if order.wish.solver not in ("auto", "ridge", "kernel"):
         raise UsageError(f"probe: head '{order.wish.solver}' is for classes; use ridge or auto for numbers")
     zero, one = order.task.probabilities(np.array([[0.0], [1.0]])).reshape(-1)
     aim_N1 = torch.from_numpy(((truth - zero) / (one - zero)).astype(np.float64)).float().unsqueeze(1)
     folds = None
-    if order.groups is not None:
+    if order.groups is not None or order.wish.solver == "kernel":
         folds = make_folds(len(truth), features_ND.shape[1], 1, seed, strata=None, groups=order.groups)
+    if order.wish.solver == "kernel" and folds is not None:
+        adjustment, judge = _adjustment(order.wish, features_ND), _judge(order.task)
+        bend = {"judge": judge, "loss": None, "truth": truth, "fold_RN": folds, "seed": seed}
+        return solve_bent(features_ND, aim_N1, adjustment, **bend)
     return solve_ridge(
         features_ND,
         aim_N1,
@@ -104,6 +112,15 @@ def _judge(task: Task) -> Judge:
         return (score if math.isfinite(score) else 0.0) - _TIE * loss
 
     return judge
+
+
+def _loss(task: Task) -> Judge:
+    """The mean loss of the task."""
+
+    def loss(output: np.ndarray, truth: np.ndarray) -> float:
+        return float(task.loss(torch.from_numpy(output).float(), torch.from_numpy(truth)).mean())
+
+    return loss
 
 
 def _row_weight(order: Order, truth: np.ndarray) -> Tensor | None:

@@ -98,6 +98,11 @@ class Supervised:
         balanced = task.class_weight(target.numpy()) if self.weights == "balanced" else None
         order = Order(task=task, wish=wish, smoothing=self.smoothing, class_weight=balanced, groups=groups)
         solution = solved(order, features, target, stream(seed, "solve") % 2**32)
+        if solution.support is not None:
+            head.normalise = solution.normalise
+            parts = solution.weight, solution.bias, solution.support, solution.gamma, solution.mean, solution.scale
+            head.fill_kernel(*parts)
+            return solution.facts
         head.fill(solution.weight, solution.bias, solution.mean, solution.scale, normalise=solution.normalise)
         return solution.facts
 

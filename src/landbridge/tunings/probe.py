@@ -20,7 +20,7 @@ class Probe:
     the last layer is too specialised, and cost width.
     """
 
-    head: str = choice("auto", "auto", "logistic", "lda", "ridge", help="how the head is solved")
+    head: str = choice("auto", "auto", "logistic", "lda", "ridge", "kernel", help="how the head is solved")
     taps: int = whole(0, 0, 16, help="how many earlier depths are read beside the last")
     normalise: str = choice("auto", "auto", "yes", "no", help="divide each feature row by its length")
     standardise: str = choice("auto", "auto", "yes", "no", help="divide each feature by its spread")
