@@ -114,7 +114,7 @@ class TfIdf:
         if sum(map(len, texts)) <= _MOST_LETTERS and time_left(deadline) > 12.0 * cost:
             letters = Counter.fit("letter", texts, self.terms)
             both = side_by_side([features, letters.rows(texts)])
-            near = path[path.index(strength) :][:2] if inner else path  # letters want about the strength of words
+            near = path[path.index(strength) :][: 2 if len(inner) > 1 else 1]  # letters want about what words want
             other = choose(both, goal, inner, near, seed, deadline)
             if other[0] > worth:
                 chosen, features, (worth, strength, factor) = (words, letters), both, other
