@@ -71,7 +71,7 @@ def read(
         material = replace(material, split=None)
     if options.group is not None and options.group.startswith("name:"):
         material = _grouped_by_name(material, options.group.removeprefix("name:"))
-    return replace(_domain(without_gaps(material), options), name=_title(place))
+    return replace(domain_from(without_gaps(material), options), name=_title(place))
 
 
 def _title(path: Path) -> str:
@@ -84,7 +84,8 @@ def _title(path: Path) -> str:
     return name if whole.is_dir() else split_of(name)[0] or name
 
 
-def _domain(material: Material, options: Options) -> Domain:
+def domain_from(material: Material, options: Options) -> Domain:
+    """The domain of what was found, wherever it came from: task settled, every row looked at, split once."""
     part: Modality = registry.find("modalities", material.modality)()
     settled, task = settle(material, options.task, options.metric)
     checked, cells = scan(settled, part)
