@@ -299,9 +299,11 @@ def _deliver(
     predictor = attempt.predictor
     assert predictor is not None
     files: Mapping[str, bytes] = {}
-    if isinstance(predictor, ModelPredictor) and predictor.state()[0]["complete"]:
-        files = predictor.model.body.files()
-    temperature = next((f.data.get("temperature") for f in findings if f.name == "calibration"), None)
+    if isinstance(predictor, ModelPredictor):
+        files = predictor.model.body.files() if predictor.complete else {}
+        card = predictor.model.body.card
+        record["source"] = {k: card[k] for k in ("licence", "sha256", "origin") if card.get(k)}
+    temperature = next((f.data["temperature"] for f in findings if "temperature" in f.data), None)
     rows = domain.folds[0].test[:PARITY_ROWS]
     adapted = save(
         folder,
@@ -316,10 +318,17 @@ def _deliver(
             temperature=temperature,
             source_files=files,
             adapter=attempt.adapter,
+            private=_private(recipe),
         ),
         list(domain.examples(rows)),
     )
     return Result(path=folder, adapted=adapted, evidence=adapted.evidence)
+
+
+def _private(recipe: Recipe) -> list[Path]:
+    """Folders of this machine that the artifact must not name: where it works, and where a local source lies."""
+    local = Path(recipe.source.rpartition(":")[2])
+    return [Path.cwd(), Path.home(), *([local.parent] if local.is_absolute() else [])]
 
 
 def _candidates(domain: Domain, sources: Sequence[str] | None) -> list[Candidate]:
@@ -376,7 +385,8 @@ def _checks(domain: Domain, pairs: Sequence[Mapping[str, Any]]) -> list[dict[str
     kinds = ("exact duplicate", "near duplicate")
     found = [dict(c) for c in domain.facts.get("checks", [])]
     for kind in kinds:
-        rows = [p for p in pairs if p["kind"].startswith(kind.split()[0])]
+        alike = [p for p in pairs if p["kind"].startswith(kind.split()[0])]
+        rows = list({frozenset((p["row"], p["twin"])): p for p in alike}.values())
         shown = "; ".join(f"{_name(domain, p['row'])} = {_name(domain, p['twin'])}" for p in rows[:3])
         detail = f"across splits, kept out of the test score: {shown}" if rows else "none across splits"
         found.append({"name": kind, "found": len(rows), "detail": detail})

@@ -38,7 +38,7 @@ def test_fill_widens_the_head_and_keeps_frozen_frozen() -> None:
     head.requires_grad_(False)
     head.fill(torch.ones(2, 5), torch.zeros(2), torch.zeros(5), torch.ones(5), normalise=True)
     assert head.width == 5 and head.normalise and not head.weight.requires_grad
-    assert sorted(head.state_dict()) == ["bias", "mean", "scale", "weight"]
+    assert sorted(head.state_dict()) == ["bias", "mean", "scale", "support", "weight"]
 
 
 def test_fill_refuses_another_number_of_outputs() -> None:

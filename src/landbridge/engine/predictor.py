@@ -30,6 +30,11 @@ class ModelPredictor:
         self.facts = dict(facts)
         self.origin = origin  # hash of the source's weights before training
 
+    @property
+    def complete(self) -> bool:
+        """Whether the artifact holds all weights; a body that ships with the package is named instead."""
+        return not self.source.startswith("embedded:")
+
     @torch.inference_mode()
     def predict(self, examples: Iterable[Example]) -> np.ndarray:
         """output_NC of any number of examples, in order; memory stays flat."""
@@ -53,8 +58,7 @@ class ModelPredictor:
         """JSON and arrays; a body that ships with the package gives only what training changed, and its hash."""
         body = self.model.body
         arrays = {f"body/{n}": t.detach().cpu().numpy() for n, t in body.net.state_dict().items()}
-        complete = not self.source.startswith("embedded:")
-        if not complete:
+        if not self.complete:
             original = open_source(self.source).net.state_dict()
             arrays = {n: a for n, a in arrays.items() if not np.array_equal(a, original[n[5:]].numpy())}
         head = self.model.head
@@ -64,7 +68,7 @@ class ModelPredictor:
             "kind": "model",
             "source": self.source,
             "source_sha256": self.origin,
-            "complete": complete,
+            "complete": self.complete,
             "bridge": codec.to_json(self.bridge),
             "facts": self.facts,
             "taps": list(self.model.taps),

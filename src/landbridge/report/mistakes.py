@@ -21,6 +21,7 @@ def with_pictures(domain: Domain, findings: Sequence[Finding]) -> list[dict[str,
             "truth": row["truth"],
             "predicted": row["predicted"],
             "confidence": row.get("confidence"),
+            "residual": row.get("residual"),
             "html": domain.modality.thumbnail(domain.example(int(row["row"]))),
         }
         for row in rows

@@ -20,6 +20,7 @@ class Full:
     head_scale: float = real(10.0, 0.1, 100.0, log=True, help="how much faster the head learns")
     embedder: bool = flag(True, help="whether what makes the tokens moves as well")
     norm_statistics: str = choice("frozen", "frozen", "moving", help="running statistics of batch norms")
+    dropout: bool = flag(False, help="whether the source's own dropout works, which short tunings do better without")
 
     def attach(self, model: Model) -> Handle:
         """Release all weights, or all above the embedder."""
@@ -31,7 +32,8 @@ class Full:
         made = [*groups(body, moving, falling(body, self.layer_decay)), *head_groups(model, self.head_scale)]
         release(made)
         roots = [body.net] if self.embedder else [b.module for b in body.blocks]
-        modules = training(roots, statistics=self.norm_statistics == "moving")
+        statistics = self.norm_statistics == "moving"
+        modules = training(roots, statistics=statistics) if self.dropout or statistics else []
         first = min([depth_of[n] for n, _ in moving], default=len(body.blocks))
         return Handle(groups=made, first_moving=first, moving=[*modules, model.head], lr=rate(body))
 
