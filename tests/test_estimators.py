@@ -62,7 +62,7 @@ def test_probabilities_stand_in_the_order_of_the_classes_however_these_sort() ->
 def test_it_stands_in_pipelines_and_cross_validation_and_survives_a_pickle() -> None:
     X, y = blobs()
     chain = make_pipeline(StandardScaler(), LandbridgeClassifier(**QUICK))
-    assert cross_val_score(chain, X, y, cv=2).min() == 1.0
+    assert cross_val_score(chain, X, y, cv=2).min() > 0.9
     model = LandbridgeClassifier(**QUICK).fit(X, y)
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
