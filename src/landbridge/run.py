@@ -234,6 +234,7 @@ def _walk(
         )
         record["mistakes"] = with_pictures(domain, findings)
         record["headline"] = gain["headline"]
+        record["resumed"] = journal.taken
         record["seconds"] = clock.spent
         result = _deliver(domain, attempt, recipe, plain(record), findings, folder)
     shutil.rmtree(state, ignore_errors=True)

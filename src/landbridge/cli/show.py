@@ -102,6 +102,8 @@ def summary(evidence: Mapping[str, Any], folder: str) -> None:
     for check in evidence["checks"]:
         if check["found"]:
             console.print(f"[yellow]{_safe(check['name'])}: {check['found']}[/] {_safe(check['detail'])}")
+    if evidence.get("resumed"):
+        console.print(f"{evidence['resumed']} attempts of an interrupted run were taken over")
     console.print(f"\nreport   {folder}/report.html\npredict  landbridge predict {shlex.quote(folder)} INPUT")
 
 

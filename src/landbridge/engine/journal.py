@@ -19,6 +19,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.taken = 0  # attempts that an earlier, interrupted run had finished
 
     def checkpoint(self, key: str) -> Path:
         """Where the loop of an attempt keeps its state."""
@@ -41,4 +42,5 @@ class Journal:
         known = {f.name for f in fields(Trial)}
         trial = Trial(**{k: v for k, v in record["trial"].items() if k in known})
         lengths = tuple((int(a), int(b)) for a, b in record["lengths"])
+        self.taken += 1
         return Attempt(trial=trial, predictor=None, output=load(data)["output"], lengths=lengths)
