@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -35,15 +37,20 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         line = bar.add_task("", total=1.0, stage="start", best="", left="")
+        ends = math.inf
+        best = -math.inf
 
         def tick(report: Tick) -> None:
+            nonlocal ends, best
+            ends = ends if report.left is None else time.monotonic() + report.left
+            best = best if report.best is None else report.best
             bar.update(
                 line,
                 completed=report.done or 0.0,
                 description=report.detail[:60],
                 stage=report.stage,
-                best="" if report.best is None else f"best {report.best:.3f}",
-                left="" if report.left is None else f"{max(0.0, report.left):.0f} s left",
+                best=f"best {best:.3f}" if math.isfinite(best) else "",
+                left=f"{max(0.0, ends - time.monotonic()):.0f} s left" if math.isfinite(ends) else "",
             )
 
         yield tick
