@@ -158,6 +158,6 @@ class Workshop:
         if not self.store.fits(len(rows), tokens.shape[1], tokens.shape[2], views):
             return None
         return tuple(
-            self.store.tokens(model, road.supply, rows, depth=depth, view=v, key=road.key, precision=road.precision)
+            self.store.tokens(model, road.supply, rows, depth=depth, view=v, key=road.key, dtype=road.reader_dtype)
             for v in range(views)
         )
