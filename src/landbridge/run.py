@@ -96,7 +96,7 @@ def compare(
         return run(data, budget=budget, out=out, seed=seed, device=device, progress=progress, command=command)
     clock = _budget(budget)
     domain = _domain(data, seed, progress)
-    return _walk(domain, _asked(recipes), clock, out, seed, device, progress, command)
+    return _walk(domain, _asked(recipes, domain), clock, out, seed, device, progress, command)
 
 
 def fit(
@@ -113,7 +113,7 @@ def fit(
     """Run exactly one recipe, beside the controls that every result is held against; the artifact is that recipe's."""
     clock = _budget(budget)
     domain = _domain(data, seed, progress)
-    return _walk(domain, _asked([recipe]), clock, out, seed, device, progress, command, keep=True)
+    return _walk(domain, _asked([recipe], domain), clock, out, seed, device, progress, command, keep=True)
 
 
 def plan(
@@ -134,7 +134,7 @@ def plan(
     """
     clock = _budget(budget)
     domain = _domain(data, seed, progress)
-    candidates = _candidates(domain, sources) if recipes is None else _asked(recipes)
+    candidates = _candidates(domain, sources) if recipes is None else _asked(recipes, domain)
     folder = _destination(domain, out)
     domain, checks = _checked(domain, progress)
     with tempfile.TemporaryDirectory(prefix="landbridge-") as cache:
@@ -335,10 +335,16 @@ def _private(recipe: Recipe) -> list[Path]:
 def _candidates(domain: Domain, sources: Sequence[str] | None) -> list[Candidate]:
     """What is worth trying on the given sources, or on all that are at hand."""
     addresses = list(sources) if sources is not None else default_sources(domain)
-    return propose(domain, [readable(a, domain) for a in addresses])
+    return propose(domain, [readable(a, domain, weights=sources is not None) for a in addresses])
 
 
-def _asked(recipes: Sequence[Recipe]) -> list[Candidate]:
+def _asked(recipes: Sequence[Recipe], domain: Domain) -> list[Candidate]:
+    """Recipes that a person named, their sources opened before anything else, so that a misfit costs no time."""
+    for recipe in {r.source: r for r in recipes}.values():
+        if recipe.source.startswith("rival:"):
+            rival_of(recipe, domain)
+        else:
+            readable(recipe.source, domain, weights=True)
     return [Candidate(recipe=r, reason="asked for") for r in recipes]
 
 

@@ -27,6 +27,6 @@ def default_sources(domain: Domain) -> list[str]:
     return addresses
 
 
-def readable(address: str, domain: Domain) -> tuple[str, str]:
-    """The address with the modality that its body reads."""
-    return address, open_source(address, weights=False, modality=domain.modality.part_name).reads
+def readable(address: str, domain: Domain, *, weights: bool = False) -> tuple[str, str]:
+    """The address with the modality that its body reads; with `weights` it is opened whole, so that a misfit shows."""
+    return address, open_source(address, weights=weights, modality=domain.modality.part_name).reads
