@@ -69,8 +69,15 @@ class Head(nn.Module):
         """features_BD to output_BC."""
         adjusted = self.dropout(self.adjusted(features))
         if len(self.support):
-            adjusted = rbf(adjusted, self.support, self.gamma)
+            return self._bent(adjusted)
         return nn.functional.linear(adjusted, self.weight, self.bias)
+
+    def _bent(self, adjusted: Tensor) -> Tensor:
+        """Kernels and their weighted sum in float64, as large terms of both signs cancel."""
+        with torch.autocast(adjusted.device.type, enabled=False):
+            wide = torch.float32 if adjusted.device.type == "mps" else torch.float64
+            kernels = rbf(adjusted.to(wide), self.support.to(wide), self.gamma)
+            return nn.functional.linear(kernels, self.weight.to(wide), self.bias.to(wide)).float()
 
     def adjusted(self, features: Tensor) -> Tensor:
         """The features after normalisation and standardisation: what the linear map reads."""
