@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from landbridge.estimators import LandbridgeClassifier as LandbridgeClassifier
     from landbridge.estimators import LandbridgeRegressor as LandbridgeRegressor
     from landbridge.reading.read import read as read
-    from landbridge.run import assess as assess
-    from landbridge.run import compare as compare
-    from landbridge.run import fit as fit
-    from landbridge.run import run as run
+    from landbridge.road import assess as assess
+    from landbridge.road import compare as compare
+    from landbridge.road import fit as fit
+    from landbridge.road import run as run
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "run": "landbridge.run",
-    "fit": "landbridge.run",
-    "compare": "landbridge.run",
-    "assess": "landbridge.run",
+    "run": "landbridge.road",
+    "fit": "landbridge.road",
+    "compare": "landbridge.road",
+    "assess": "landbridge.road",
     "read": "landbridge.reading.read",
     "load": "landbridge.delivery.artifact",
     "Recipe": "landbridge.core.recipe",

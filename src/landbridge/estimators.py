@@ -34,7 +34,7 @@ from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import controls, rival, routes
 from landbridge.planning.sources import FROM_NOTHING, default_sources, readable
 from landbridge.reading.arrays import domain_of, held
-from landbridge.run import Result, fit, run
+from landbridge.road import Result, fit, run
 
 
 class _Crossing(BaseEstimator):

@@ -33,7 +33,7 @@ def assess(
     quiet: o.Quiet = False,
 ) -> None:
     """Say what DATA is, what is wrong with it, and how well each source's frozen features separate it."""
-    from landbridge.run import assess as look
+    from landbridge.road import assess as look
 
     sources = None if not source else [o.check_source(s) for s in source]
     with show.progress(quiet=quiet or json) as progress:

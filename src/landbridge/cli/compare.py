@@ -51,9 +51,9 @@ def compare(
     sources = None if not source else [o.check_source(s) for s in source]
     if recipes and sources:
         raise UsageError("--recipe names its own source; leave --source out, or leave --recipe out")
-    from landbridge.run import compare as beside
-    from landbridge.run import plan
-    from landbridge.run import run as main_road
+    from landbridge.road import compare as beside
+    from landbridge.road import plan
+    from landbridge.road import run as main_road
 
     with show.progress(quiet=quiet or json) as progress:
         domain = o.read_domain(

@@ -21,7 +21,7 @@ def evaluate(
     artifact: ArtifactPath, data: o.Data, seed: o.Seed = 0, json: o.Json = False, quiet: o.Quiet = False
 ) -> None:
     """Measure ARTIFACT on labelled DATA that it has not seen."""
-    from landbridge.run import evaluate as measure
+    from landbridge.road import evaluate as measure
 
     found = measure(artifact, o.resolve(data), seed=seed)
     if json:

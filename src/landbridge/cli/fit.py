@@ -76,8 +76,8 @@ def fit(
     """Run exactly one recipe on DATA, hold it against the controls, and write the artifact."""
     clock = o.clock(budget)
     from landbridge.core.recipe import Recipe
-    from landbridge.run import fit as one_recipe
-    from landbridge.run import plan
+    from landbridge.road import fit as one_recipe
+    from landbridge.road import plan
 
     if recipe is not None:
         chosen = read_recipe(recipe)

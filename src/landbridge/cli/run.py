@@ -38,8 +38,8 @@ def run(
     """Adapt the best source to DATA within a time budget, prove the gain, and write an artifact with a report."""
     clock = o.clock(budget)
     sources = None if not source else [o.check_source(s) for s in source]
-    from landbridge.run import plan
-    from landbridge.run import run as main_road
+    from landbridge.road import plan
+    from landbridge.road import run as main_road
 
     with show.progress(quiet=quiet or json) as progress:
         domain = o.read_domain(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from landbridge.core.progress import Progress, Tick, silent
 
 if TYPE_CHECKING:
-    from landbridge.run import Result
+    from landbridge.road import Result
 
 
 @contextmanager
