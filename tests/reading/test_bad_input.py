@@ -351,6 +351,28 @@ def npz_damaged(p: Path) -> Built:
     return p / "x.npz"
 
 
+@case(DataError, "no series after @data")
+def ts_with_bare_sign(p: Path) -> Built:
+    return write(p / "x.ts", "@\n@classLabel true a b\n@data\n")
+
+
+@case(DataError, "x.npz", "not a readable")
+def npz_of_unknown_compression(p: Path) -> Built:
+    np.savez(p / "x.npz", X=np.zeros((20, 1, 30)), y=np.arange(20) % 2)
+    data = bytearray((p / "x.npz").read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.find(mark) + offset] = 77
+    (p / "x.npz").write_bytes(bytes(data))
+    return p / "x.npz"
+
+
+@case(DataError, "row 3", "infinite")
+def number_beyond_float32(p: Path) -> Built:
+    lines = ["\t".join([str(i % 2), *(f"{np.sin(i + j / 4):.3f}" for j in range(24))]) for i in range(20)]
+    lines[2] = lines[2].rsplit("\t", 1)[0] + "\t1e300"
+    return write(p / "w.tsv", "\n".join(lines))
+
+
 @case(DataError, "line 2", "@classlabel", "true or false")
 def ts_bad_header(p: Path) -> Built:
     return write(p / "x.ts", "@problemName x\n@classLabel\n@data\n1,2:a\n")
@@ -397,6 +419,19 @@ def no_target(p: Path) -> Built:
 @case(DataError, "'odd name'", "no number", "row 1")
 def line_ends_in_names(p: Path) -> Built:
     return csv(p / "t.csv", "a,b,label", [r.replace("neg", '"odd\nname"') for r in numbers()]), {"task": "regress"}
+
+
+@case(DataError, "row 4", "different lengths")
+def json_series_with_ragged_channels(p: Path) -> Built:
+    lines = [f'{{"values": [[1, {i}, 3], [2, 1, {i}]], "label": {i % 2}}}' for i in range(20)]
+    lines[3] = '{"values": [[1, 2, 3], [2, 1]], "label": 1}'
+    return write(p / "t.jsonl", "\n".join(lines))
+
+
+@case(DataError, "7 of 20", "no input")
+def json_series_missing(p: Path) -> Built:
+    lines = [f'{{"values": {"null" if i % 3 == 0 else [1, i, 3]}, "label": {i % 2}}}' for i in range(20)]
+    return write(p / "t.jsonl", "\n".join(lines))
 
 
 @case(DataError, "line 1", "'meta'", "nested")

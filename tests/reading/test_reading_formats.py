@@ -282,6 +282,18 @@ def test_json_lines(tmp_path: Path) -> None:
     assert read(tmp_path / "t.json").targets.tolist() == domain.targets.tolist()
 
 
+def test_json_numbers_beyond_their_types(tmp_path: Path) -> None:
+    records = [{"a": 10**25 + i, "values": [[i, 10**25], [1, 2]], "label": i % 2} for i in range(20)]
+    write(tmp_path / "t.jsonl", "\n".join(json.dumps(r) for r in records))
+    domain = read(tmp_path / "t.jsonl")
+    assert np.allclose(domain.example(3), [[3, 1e25], [1, 2]])
+    write(
+        tmp_path / "u.jsonl",
+        "\n".join(json.dumps({"a": 10 ** (400 + i), "b": i * 0.5, "label": i % 2}) for i in range(20)),
+    )
+    assert read(tmp_path / "u.jsonl").reading["columns"] == {"a": "category", "b": "number"}
+
+
 def test_json_series(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     records = [{"values": generator.normal(size=20 + i % 3).tolist(), "label": i % 2} for i in range(30)]

@@ -159,7 +159,7 @@ class Long(_View):
 
     def _at(self, row: int) -> np.ndarray:
         rows = self.order[self.starts[row] : self.starts[row + 1]]
-        return np.ascontiguousarray(self.values[rows].T, np.float32)
+        return np.ascontiguousarray(single(self.values[rows].T))
 
 
 class Lists(_View):
@@ -173,7 +173,10 @@ class Lists(_View):
 
     def _at(self, row: int) -> Any:
         value = self.column[row].as_py()
-        array = np.asarray(value, np.float32)
+        try:
+            array = single([] if value is None else value)
+        except (ValueError, TypeError):
+            return value  # ragged channels: the scan names the row
         return array[None, :] if array.ndim == 1 else array
 
 
@@ -193,6 +196,12 @@ class RowNames(_View):
         return f"{self.files[part][0]} row {number}" if len(self.files) > 1 else f"row {number}"
 
 
+def single(values: Any) -> np.ndarray:
+    """Numbers as float32; what does not fit becomes infinite, which the checks name by its row."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values).astype(np.float32)
+
+
 def _floats(column: pa.ChunkedArray) -> np.ndarray:
     """A numeric column as float32, null as NaN."""
-    return column.cast(pa.float64()).to_numpy().astype(np.float32)
+    return single(column.cast(pa.float64()).to_numpy())

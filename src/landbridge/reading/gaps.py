@@ -9,7 +9,7 @@ import numpy as np
 
 from landbridge.core.domain import Assumption
 from landbridge.core.errors import DataError
-from landbridge.reading.cells import Chosen, Column
+from landbridge.reading.cells import Chosen, Column, Lists
 from landbridge.reading.material import Material, check
 
 MOST = 0.2  # share of rows that may be set aside
@@ -39,12 +39,14 @@ def without_gaps(material: Material) -> Material:
 
 def _no_input(material: Material) -> np.ndarray:
     base = material.cells.base if isinstance(material.cells, Chosen) else material.cells
-    if not isinstance(base, Column):
+    if not isinstance(base, (Column, Lists)):
         return np.zeros(len(material), dtype=bool)
     return np.fromiter((_empty(c) for c in material.cells), dtype=bool, count=len(material))
 
 
 def _empty(cell: Any) -> bool:
+    if isinstance(cell, np.ndarray):
+        return cell.size == 0
     if isinstance(cell, dict):
         return not cell.get("bytes") and not cell.get("path")
     return cell is None or (isinstance(cell, str) and not cell.strip())

@@ -17,6 +17,7 @@ from landbridge.reading.cells import Chosen, Records, _View
 from landbridge.reading.material import Material
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+_ROWS = 200_000  # of a table hashed at once
 
 
 class Scanned(_View):
@@ -83,13 +84,18 @@ def fingerprint(material: Material, hashes: np.ndarray) -> str:
 
 
 def _of_table(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
-    """Rows hashed over the given columns; numbers that are equal are equal, missing values too."""
-    total = np.zeros(table.num_rows, dtype=np.uint64)
-    for name in columns:
-        values = table.column(name).to_pandas()
+    """Rows hashed over the given columns, block by block; numbers that are equal are equal, missing values too."""
+    blocks = table.select(list(columns)).to_batches(max_chunksize=_ROWS)
+    return np.concatenate([_of_block(b) for b in blocks]) if blocks else np.zeros(0, dtype=np.uint64)
+
+
+def _of_block(block: pa.RecordBatch) -> np.ndarray:
+    total = np.zeros(block.num_rows, dtype=np.uint64)
+    for column in block.columns:
+        values = column.to_pandas()
         if values.dtype.kind in "iub":
             values = values.astype(np.float64)
         array = values.to_numpy()
-        numbers = array if array.dtype.kind in "fM" else np.array(["" if v is None else str(v) for v in array], object)
-        total = (total * _MIX) ^ pd.util.hash_array(numbers)
+        plain = array if array.dtype.kind in "fM" else np.array(["" if v is None else str(v) for v in array], object)
+        total = (total * _MIX) ^ pd.util.hash_array(plain)
     return total

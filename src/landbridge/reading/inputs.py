@@ -17,7 +17,7 @@ from landbridge.core.errors import DataError, UnknownName
 from landbridge.core.examples import Blob
 from landbridge.reading import archive
 from landbridge.reading.arrow_files import is_saved, read_saved
-from landbridge.reading.cells import Column, Joined, Lists, Records, RowNames, Wide
+from landbridge.reading.cells import Column, Joined, Lists, Records, RowNames, Wide, single
 from landbridge.reading.columns import media_of, profiles
 from landbridge.reading.folders import hidden, listing, of_modality
 from landbridge.reading.gaps import without_gaps
@@ -293,7 +293,7 @@ def _series_file(path: Path) -> Named:
         values = arrays[name]
         if values.ndim not in (2, 3) or values.dtype.kind not in "fiub":
             raise DataError(f"{path}: '{name}' has shape {values.shape}; give numbers (N, channels, length)")
-        cells = (values[:, None, :] if values.ndim == 2 else values).astype(np.float32)
+        cells = single(values[:, None, :] if values.ndim == 2 else values)
     return [f"{path.name} row {i}" for i in range(1, len(cells) + 1)], cells
 
 

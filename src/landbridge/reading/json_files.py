@@ -86,6 +86,8 @@ def _kind(path: Path, where: str, name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "truth"
     if isinstance(value, int):
+        if abs(value) >= 1 << 1023:
+            return "text"  # beyond every float
         return "integer" if abs(value) < 1 << 63 else "real"
     if isinstance(value, float):
         return "real"
@@ -131,12 +133,14 @@ def _batches(text: TextFile, kinds: dict[str, str], schema: pa.Schema) -> Iterat
 
 
 def _cast(value: Any, kind: str) -> Any:
-    if value is None or kind in ("truth", "integer", "channels"):
+    if value is None or kind in ("truth", "integer"):
         return value
     if kind == "text":
         return value if isinstance(value, str) else json.dumps(value)
     if kind == "texts":
         return [v if isinstance(v, str) else json.dumps(v) for v in value]
+    if kind == "channels":
+        return [_cast(v, "numbers") for v in value]
     if kind == "numbers":
         return [float("nan") if v is None else float(v) for v in value]
     return float(value)

@@ -104,11 +104,13 @@ def _task(material: Material, labels: Sequence[Any]) -> tuple[str, str]:
 
 def _separator(labels: Sequence[str]) -> str | None:
     """`|` or `;` where it joins a small vocabulary: atoms recur and are fewer than their combinations."""
+    counts = Counter(str(v) for v in labels)
     for separator in _SEPARATORS:
-        rows = [str(v).split(separator) for v in labels]
-        joined = sum(len(r) > 1 for r in rows)
-        atoms = Counter(a.strip() for r in rows for a in r)
-        if joined >= max(2, 0.05 * len(rows)) and len(atoms) <= max(2, len(rows) // 3) and "" not in atoms:
+        joined = sum(n for text, n in counts.items() if separator in text)
+        if joined < max(2, 0.05 * len(labels)):
+            continue
+        atoms = {a.strip() for text in counts for a in text.split(separator)}
+        if len(atoms) <= max(2, len(labels) // 3) and "" not in atoms:
             return separator
     return None
 

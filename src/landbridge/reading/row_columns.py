@@ -30,6 +30,7 @@ def _is_split(column: pa.ChunkedArray) -> bool:
 
 
 def row_splits(sheet: Sheet, name: str) -> np.ndarray:
+    """train, validation or test for each row, as a column says; DataError naming the row of any other word."""
     values = [str(v) for v in sheet.table.column(name).to_pylist()]
     roles = {v: split_name(v) for v in set(values)}
     for row, value in enumerate(values):

@@ -13,6 +13,7 @@ from landbridge.core.contracts import Modality
 from landbridge.core.domain import Assumption
 from landbridge.core.errors import DataError
 from landbridge.core.examples import Blob
+from landbridge.reading.cells import single
 from landbridge.reading.hashes import Scanned, of_bytes, of_cells, of_text
 from landbridge.reading.material import Material, check
 
@@ -131,7 +132,7 @@ def _series(material: Material) -> np.ndarray:
 def _finite(cell: Any, where: str) -> np.ndarray:
     """A series as float32 without padding at its end; DataError when something inside is not a finite number."""
     try:
-        values = np.asarray(cell, np.float32)
+        values = single(cell)
     except (ValueError, TypeError) as error:
         raise DataError(f"{where}: the channels have different lengths; make them alike") from error
     values = values[None, :] if values.ndim == 1 else values

@@ -105,7 +105,8 @@ def _smooth(table: pa.Table, columns: Sequence[str]) -> bool:
     """Whether neighbouring columns are more alike than columns drawn at random: mean lag-1 correlation above 0.5."""
     some = table.slice(0, 200)
     grid = np.stack([some.column(c).cast(pa.float64()).to_numpy() for c in columns], axis=1)
-    grid = np.nan_to_num(grid - np.nanmean(np.where(np.isfinite(grid), grid, np.nan)))
+    grid = np.where(np.isfinite(grid), grid, 0.0)
+    grid = grid / np.maximum(np.abs(grid).max(1, keepdims=True), 1e-300)
     grid = grid - grid.mean(1, keepdims=True)
     power = (grid**2).sum(1)
     known = power > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from landbridge.core.domain import Assumption
 from landbridge.core.errors import DataError
 from landbridge.reading.archive import MAX_TOTAL
-from landbridge.reading.cells import Joined, RowNames
+from landbridge.reading.cells import Joined, RowNames, single
 from landbridge.reading.material import Material
 from landbridge.reading.options import Options
 from landbridge.reading.store import first_line
@@ -75,7 +76,7 @@ def read_ts(path: Path) -> SeriesFile:
         if not began:
             if not line.startswith("@"):
                 raise DataError(f"{path}: line {number}: data before @data; add the header lines of the .ts format")
-            key, *values = line[1:].split()
+            key, *values = line[1:].split() or [""]
             header[key.lower()] = values
             began = key.lower() == "data"
             _check_header(path, number, key.lower(), values)
@@ -142,7 +143,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
                 f"{path}: holds pickled Python objects, which are never loaded; save plain number or text arrays"
             ) from error
         raise DataError(f"{path}: not a readable .npz file ({first_line(error)}); save it again") from error
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, KeyError, MemoryError) as error:
         raise DataError(f"{path}: not a readable .npz file ({first_line(error)}); save it again") from error
 
 
@@ -183,7 +184,7 @@ def _rows(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     if values.ndim == 4:
         raise DataError(f"{path}: '{name}' has shape {values.shape}; give series as (N, channels, length)")
     rows = values[:, None, :] if values.ndim == 2 else values
-    return rows.astype(np.float32)
+    return single(rows)
 
 
 def _are_images(values: np.ndarray) -> bool:
@@ -227,7 +228,7 @@ def _channels(path: Path, number: int, channels: Sequence[str]) -> np.ndarray:
     if len({len(r) for r in rows}) > 1:
         longest = max(len(r) for r in rows)
         rows = [r + [float("nan")] * (longest - len(r)) for r in rows]
-    return np.asarray(rows, np.float32)
+    return single(rows)
 
 
 def _target(path: Path, row: int, value: str) -> float:

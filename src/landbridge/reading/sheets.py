@@ -199,4 +199,9 @@ def _with_columns(
 
 
 def _texts(column: pa.ChunkedArray) -> np.ndarray:
-    return np.array(["missing" if v is None else str(v) for v in column.to_pylist()], dtype=object)
+    """Values as text, equal ones as one object."""
+    known: dict[object, str] = {None: "missing"}
+    out = np.empty(len(column), dtype=object)
+    for row, value in enumerate(column.to_pylist()):
+        out[row] = known.setdefault(value, str(value))
+    return out

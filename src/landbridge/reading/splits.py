@@ -73,8 +73,7 @@ def cut(
     """
     total = np.bincount(strata[rows], minlength=int(strata.max()) + 1).astype(np.float64)
     wanted, have = share * total, np.zeros_like(total)
-    members = _members(rows, units)
-    several = [m for m in members if len(m) > 1]
+    several, singles = _members(rows, units)
     taken: list[np.ndarray] = []
     order = generator.permutation(len(several))
     for i in sorted(order, key=lambda i: -len(several[i])):
@@ -84,11 +83,10 @@ def cut(
         if fits and change.sum() < 0 and (have[kinds] + count < total[kinds]).all():
             have[kinds] += count
             taken.append(several[i])
-    singles = np.array([m[0] for m in members if len(m) == 1], dtype=np.int64)
     taken.append(_fill(singles, strata, total, wanted, have, generator))
     chosen = np.concatenate(taken) if taken else np.array([], dtype=np.int64)
     if len(chosen) == 0:
-        chosen = _smallest(members, strata, total)
+        chosen = _smallest([*several, *np.split(singles, len(singles))] if len(singles) else several, strata, total)
     chosen = np.sort(chosen)
     return np.setdiff1d(rows, chosen), chosen
 
@@ -101,7 +99,8 @@ def deal(
     total = np.maximum(np.bincount(strata[rows], minlength=size), 1).astype(np.float64)
     held = np.zeros((folds, size))
     parts: list[list[np.ndarray]] = [[] for _ in range(folds)]
-    members = _members(rows, units)
+    several, singles = _members(rows, units)
+    members = [*several, *(singles[i : i + 1] for i in range(len(singles)))]
     order = generator.permutation(len(members))
     rarity = [total[strata[m]].min() for m in members]
     for i in sorted(order, key=lambda i: (-len(members[i]), rarity[i])):
@@ -167,19 +166,27 @@ def _latest(plan: Plan, rows: np.ndarray, share: float) -> tuple[np.ndarray, np.
     times = plan.times
     if times is None:
         raise ValueError("times are needed")
-    members = sorted(_members(rows, plan.units), key=lambda m: (float(times[m].max()), int(m[0])))
-    late: list[np.ndarray] = []
+    _, place = np.unique(plan.units[rows], return_inverse=True)
+    last = np.full(int(place.max()) + 1, -np.inf)
+    np.maximum.at(last, place, times[rows])
+    order = np.lexsort((rows, place, last[place]))
     need = max(1, round(share * len(rows)))
-    while len(members) > 1 and sum(len(m) for m in late) < need:
-        late.append(members.pop())
-    return np.sort(np.concatenate(members)), np.sort(np.concatenate(late))
+    border = len(order) - need
+    while border > 0 and place[order[border]] == place[order[border - 1]]:
+        border -= 1  # the unit that the border falls into is late as a whole
+    if border == 0:
+        border = int(np.flatnonzero(place[order] != place[order[0]])[0]) if last.size > 1 else len(order)
+    return np.sort(rows[order[:border]]), np.sort(rows[order[border:]])
 
 
-def _members(rows: np.ndarray, units: np.ndarray) -> list[np.ndarray]:
-    """The rows of each unit."""
-    order = rows[np.argsort(units[rows], kind="stable")]
+def _members(rows: np.ndarray, units: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """The rows of each unit that has several, and the rows that are units of their own."""
+    _, place, sizes = np.unique(units[rows], return_inverse=True, return_counts=True)
+    alone = sizes[place] == 1
+    shared = rows[~alone]
+    order = shared[np.argsort(place[~alone], kind="stable")]
     edges = np.flatnonzero(np.diff(units[order])) + 1
-    return np.split(order, edges) if len(order) else []
+    return np.split(order, edges) if len(order) else [], rows[alone]
 
 
 def _fill(
