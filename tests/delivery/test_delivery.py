@@ -24,6 +24,7 @@ from landbridge.core.model import Model, weights_hash
 from landbridge.core.recipe import Recipe
 from landbridge.delivery import parity
 from landbridge.delivery.artifact import Adapted, Delivery, load, save
+from landbridge.delivery.reload import unpack
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor, open_source
 from landbridge.modalities.image import Image
 from landbridge.modalities.text import Text
@@ -264,7 +265,7 @@ def test_rows_of_every_modality_travel_exactly(pictures: list[Pillow.Image], tmp
     series = np.random.default_rng(1).standard_normal((2, 9)).astype(np.float32)
     examples = [pictures[0], "a text \u2028 é", Sound(series[0], 8000), series, {"a": 1.5, "b": "x", "c": float("nan")}]
     documents, arrays = parity.pack(examples)
-    picture, text, sound, back, row = parity.unpack(json.loads(json.dumps(documents)), arrays)
+    picture, text, sound, back, row = unpack(json.loads(json.dumps(documents)), arrays)
     assert np.array_equal(np.asarray(picture), np.asarray(pictures[0])) and picture.mode == "RGB"
     assert text == examples[1]
     assert np.array_equal(sound.wave, series[0]) and sound.rate == 8000

@@ -1,7 +1,7 @@
 """Proof that what was written predicts what was trained: the artifact is loaded in a new process on real rows.
 
-`python -m landbridge.delivery.parity ARTIFACT ROWS OUT` is what the new process runs; ROWS and OUT are folders in the
-artifact's own format, so that rows travel exactly and without pickle.
+The new process runs `landbridge.delivery.reload`; rows go there and outputs come back as folders in the artifact's own
+format, so that they travel exactly and without pickle.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def in_new_process(folder: Path, examples: Sequence[Example]) -> np.ndarray:
         documents, arrays = pack(examples)
         write_artifact(rows, documents=documents, arrays=arrays, files={})
         # -P: a file in the working folder must not shadow a library
-        command = [sys.executable, "-P", "-m", "landbridge.delivery.parity", str(folder), str(rows), str(out)]
+        command = [sys.executable, "-P", "-m", "landbridge.delivery.reload", str(folder), str(rows), str(out)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
         except subprocess.TimeoutExpired as error:
@@ -102,37 +102,8 @@ def pack(examples: Sequence[Example]) -> tuple[dict[str, Any], dict[str, np.ndar
     return {"rows.json": kinds}, arrays
 
 
-def unpack(documents: Any, arrays: Any) -> list[Example]:
-    """The examples that `pack` took apart."""
-    found: list[Example] = []
-    for number, entry in enumerate(documents["rows.json"]):
-        match entry["kind"]:
-            case "image":
-                found.append(Image.fromarray(np.array(arrays[str(number)])))
-            case "sound":
-                found.append(Sound(np.array(arrays[str(number)]), entry["rate"]))
-            case "array":
-                found.append(np.array(arrays[str(number)]))
-            case _:
-                found.append(entry["value"])
-    return found
-
-
 def _cell(value: Any) -> Any:
     """NaN is not JSON; a missing number is None, which rows may hold as well."""
     if isinstance(value, (float, np.floating)):
         return None if np.isnan(value) else float(value)
     return value
-
-
-def main(folder: str, rows: str, out: str) -> None:
-    """Load, predict, write the outputs: the whole life of the new process."""
-    from landbridge.delivery.artifact import load
-
-    packed = read_artifact(rows)
-    output = load(folder).output(unpack(packed.documents, packed.arrays))
-    write_artifact(Path(out), documents={}, arrays={"output": output}, files={})
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
