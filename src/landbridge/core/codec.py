@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from landbridge.core import registry
 from landbridge.core.errors import UnknownName, UsageError
@@ -66,7 +66,7 @@ def _call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
             return tree.id, [], {}
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
             arguments = [_literal(node) for node in tree.args]
-            keywords = {cast(str, k.arg): _literal(k.value) for k in tree.keywords if k.arg is not None}
+            keywords = {k.arg: _literal(k.value) for k in tree.keywords if k.arg is not None}
             if len(keywords) == len(tree.keywords):
                 return tree.func.id, arguments, keywords
     except (SyntaxError, ValueError, TypeError):

@@ -62,10 +62,10 @@ class Domain:
     fingerprint: str  # sha256 over the data and its reading, part of every cache key
     labels: Sequence[str] = ()  # how each row names itself in reports: its path, or `row 17`
     groups: np.ndarray | None = None
-    slices: Mapping[str, np.ndarray] = field(default_factory=dict)
+    slices: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
     assumptions: tuple[Assumption, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)  # counts, column kinds, split origin: for reports
-    reading: Mapping[str, Any] = field(default_factory=dict)  # column names and kinds that `predict` needs again
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])  # counts, column kinds, split origin: for reports
+    reading: Mapping[str, Any] = field(default_factory=dict[str, Any])  # columns and kinds that `predict` needs again
 
     def __len__(self) -> int:
         return len(self.cells)

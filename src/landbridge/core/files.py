@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -28,7 +28,7 @@ WAYS_OUT = {
 
 
 @contextmanager
-def resources(path: Path) -> Iterator[None]:
+def resources(path: Path) -> Generator[None]:
     """Turn disk-full, no-permission and the like into a ResourceError that names the path and the way out."""
     try:
         yield
@@ -62,7 +62,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path) -> Generator[Path]:
     """A folder that appears whole: fill the yielded one; it is renamed to `path` on success, removed on failure.
 
     An existing `path` is replaced only after the new one is complete.
@@ -76,7 +76,12 @@ def new_folder(path: Path) -> Iterator[Path]:
             old = path.with_name(f".{path.name}.old.{os.getpid()}")
             if path.exists():
                 path.rename(old)
-            draft.rename(path)
+            try:
+                draft.rename(path)
+            except OSError:
+                if old.exists():
+                    old.rename(path)
+                raise
             shutil.rmtree(old, ignore_errors=True)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
@@ -89,6 +94,12 @@ def inside(root: Path, relative: str, *, where: str) -> Path:
     if pure.is_absolute() or PureWindowsPath(relative).drive or ".." in pure.parts or "\0" in relative:
         raise DataError(f"{where}: the path '{relative}' leaves the data folder; use paths relative to it")
     full = root / pure
-    if not full.resolve().is_relative_to(root.resolve()):
+    try:
+        within = full.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError) as error:  # links that lead in a circle
+        raise DataError(
+            f"{where}: the path '{relative}' cannot be followed ({error}); put the file itself there"
+        ) from error
+    if not within:
         raise DataError(f"{where}: the path '{relative}' is a link out of the data folder; copy the file into it")
     return full

@@ -23,7 +23,7 @@ class Finding:
     how: str  # how it was computed, in one sentence
     severity: Severity = "note"
     detail: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -46,7 +46,7 @@ class Judgement:
     validation_target: np.ndarray
     validation_output: np.ndarray
     groups: np.ndarray | None = None
-    slices: Mapping[str, np.ndarray] = field(default_factory=dict)
+    slices: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
     labels: Sequence[str] = ()
     seed: int = 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast, dataclass_transform
@@ -32,7 +33,9 @@ class Rule:
     def check(self, owner: str, field: str, value: object) -> None:
         """Raise UsageError naming part, field, value and range when `value` is not allowed."""
         if self.kind is float:
-            fits = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+            # compared, not asked by isfinite, which overflows on huge whole numbers
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            fits = number and abs(cast(float, value)) <= sys.float_info.max
         elif self.kind is int:
             fits = isinstance(value, int) and not isinstance(value, bool)
         else:
@@ -87,7 +90,7 @@ def part(name: str, *, paper: str = "") -> Callable[[type[T]], type[T]]:
 
     def make(cls: type[T]) -> type[T]:
         def check_fields(self: Any) -> None:
-            for field_name, rule in rules(type(self)).items():
+            for field_name, rule in rules(cls).items():
                 value = getattr(self, field_name)
                 rule.check(name, field_name, value)
                 if rule.kind is float:  # 1 and 1.0 are the same value, also in JSON and in text

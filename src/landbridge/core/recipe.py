@@ -58,8 +58,11 @@ class Stage:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Stage:
+    def from_json(cls, data: object) -> Stage:
         """A stage from JSON or TOML; parts may be objects or command-line texts."""
+        if not isinstance(data, Mapping):  # files hold anything
+            raise UsageError(f"recipe: a stage must be a table of fields such as tuning, got {data!r}")
+        data = cast("Mapping[str, Any]", data)
         known = {f.name for f in fields(cls)} | {"objective"}
         for key in data:
             if key not in known:
@@ -95,7 +98,7 @@ class Recipe:
 
     @property
     def command(self) -> str:
-        """The options of `landbridge fit` that run exactly this recipe; a length that differs is said for each stage."""
+        """The options of `landbridge fit` that run just this recipe; a length that differs is said for every stage."""
         words = ["--source", shlex.quote(self.source), "--bridge", shlex.quote(codec.text(self.bridge))]
         for stage in self.stages:
             objectives = "+".join(codec.text(o) for o in stage.objectives)
@@ -124,19 +127,21 @@ class Recipe:
                 raise UnknownName("field of recipe", key, known)
         if not isinstance(data.get("source"), str):
             raise UsageError(f"a recipe needs a source such as 'embedded:minilm', got {data.get('source')!r}")
-        stages = cast("Sequence[Mapping[str, Any]]", data.get("stages", ()))
+        stages = data.get("stages", ())
+        if not isinstance(stages, (list, tuple)):
+            raise UsageError(f"recipe: stages must be a list of stages, got {stages!r}")
         return cls(
             source=data["source"],
             bridge=_part("bridges", data.get("bridge", "native")),
-            stages=tuple(Stage.from_json(s) for s in stages),
+            stages=tuple(Stage.from_json(s) for s in cast("Sequence[Any]", stages)),
         )
 
     def to_toml(self) -> str:
         """A recipe file for `--recipe FILE.toml`, parts in command-line spelling."""
-        lines = [f"source = {json.dumps(self.source)}", f"bridge = {json.dumps(codec.text(self.bridge))}"]
+        lines = [f"source = {_quoted(self.source)}", f"bridge = {_quoted(codec.text(self.bridge))}"]
         for stage in self.stages:
-            lines += ["", "[[stages]]", f"tuning = {json.dumps(codec.text(stage.tuning))}"]
-            lines += [f"objectives = {json.dumps([codec.text(o) for o in stage.objectives])}"]
+            lines += ["", "[[stages]]", f"tuning = {_quoted(codec.text(stage.tuning))}"]
+            lines += [f"objectives = [{', '.join(_quoted(codec.text(o)) for o in stage.objectives)}]"]
             lines += [f"{n} = {json.dumps(getattr(stage, n))}" for n in LENGTH]
         return "\n".join(lines) + "\n"
 
@@ -149,12 +154,17 @@ class Recipe:
             raise DataError(f"{where}: not readable as TOML ({error}); see docs/recipes.md for the form") from error
 
 
-def _part(group: str, value: Any) -> Any:
+def _part(group: str, value: object) -> Any:
     if isinstance(value, str):
         return codec.parse(group, value)
     if isinstance(value, Mapping):
         return codec.from_json(group, cast("Mapping[str, Any]", value))
-    return value
+    raise UsageError(f"recipe: a part of {group} is a text such as 'lora(rank=8)' or an object, got {value!r}")
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: JSON's, but TOML knows no surrogate pairs and forbids a bare delete character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _unusual(objectives: tuple[Any, ...]) -> list[str]:
