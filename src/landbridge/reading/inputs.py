@@ -157,11 +157,12 @@ def _media(path: Path, reading: Mapping[str, Any], modality: Modality) -> Named:
 
 def _folder(path: Path, reading: Mapping[str, Any], modality: Modality) -> Named:
     """Every table (or text file) of a folder."""
-    ends = {".txt"} if modality.part_name == "text" else {".ts", ".npz"}
+    more = {"text": {".txt"}, "series": {".ts", ".npz"}}.get(modality.part_name, set())
+    ends = (SUFFIXES - {".json"}) | more  # a .json in a folder is mostly a note about the data
     names: list[str] = []
     parts: list[Sequence[Any]] = []
     for file in listing(path):
-        if not hidden(file) and Path(file).suffix.lower() in SUFFIXES | ends:
+        if not hidden(file) and Path(file).suffix.lower() in ends:
             found, cells = _one(path / file, reading, modality)
             names += [f"{file} {n}" if n.startswith("row ") else n for n in found]
             parts.append(cells)
