@@ -30,6 +30,9 @@ def test_images_from_file_folder_and_archive(tmp_path: Path) -> None:
     names, examples = inputs(domain, tmp_path / "new", tmp_path / "new" / "y.png", path)
     assert [Path(n).name for n in names] == ["x.png", "y.png", "y.png", "q.png"]
     assert all(e.size == (12, 12) for e in examples)
+    (tmp_path / "around").mkdir()
+    path.rename(tmp_path / "around" / "z.zip")
+    assert inputs(domain, tmp_path / "around")[0] == ["z.zip:p/q.png"]
     with pytest.raises(DataError, match="the model reads image"):
         (tmp_path / "s.wav").write_bytes(wav())
         inputs(domain, tmp_path / "s.wav")

@@ -150,6 +150,9 @@ def _media(path: Path, reading: Mapping[str, Any], modality: Modality) -> Named:
         return [str(path)], [Blob(path)]
     files = sorted(archive.members(path)) if path.is_file() else listing(path)
     chosen = [f for f in of_modality(files, kind) if not hidden(f)]
+    zips = [f for f in files if f.lower().endswith(".zip")]
+    if path.is_dir() and not chosen and len(zips) == 1:
+        return _media(path / zips[0], reading, modality)
     if path.is_file():
         return [f"{path.name}:{f}" for f in chosen], [Blob(path, f) for f in chosen]
     return [str(path / f) for f in chosen], [Blob(path / f) for f in chosen]
