@@ -411,7 +411,7 @@ def _python_command(domain: Domain, folder: Path, seed: int) -> str:
 def evaluate(artifact: str | Path, data: str | Path, *, seed: int = 0) -> dict[str, Any]:
     """The `test` block of an artifact on new labelled data: metric, value, interval, and all other findings."""
     adapted = load(artifact)
-    labelled = read_labelled(data, adapted.reading, adapted.task, adapted.modality)
+    labelled = read_labelled(data, adapted.reading, adapted.task)
     output = adapted.output(adapted.modality.decode(cell) for cell in labelled.cells)
     rows = np.arange(len(output))
     judgement = Judgement(
