@@ -39,7 +39,9 @@ from landbridge.report.page import render
 from landbridge.report.record import assemble, domain_block, measured, plain
 
 DEFAULT_BUDGET = "10m"
-CLOSING = 9.0  # seconds kept for the report, the artifact and the proof that it reloads
+CLOSING = (10.0, 0.06)  # seconds and share of the budget kept for report, artifact and the proof that it reloads
+JUDGING = 0.45  # share of a fold's time kept for the scratch control, the refits and the test
+SCRATCH = 0.35  # share of what is left after the comparison that the scratch control may take
 PARITY_ROWS = 32
 
 
@@ -249,14 +251,19 @@ def _folds(
     trials: list[Trial] = []
     folds = workshop.domain.folds
     for number, fold in enumerate(folds):
-        share = (clock.left - CLOSING) / (len(folds) - number)
+        share = (clock.left - closing(clock)) / (len(folds) - number)
         budget = Budget(seconds=None if math.isinf(share) else max(1.0, share), now=clock.now, began=clock.now())
         search = Search(workshop, fold, number, budget, journal, seed)
-        search.run(candidates, controls(workshop.domain), 0.3 * share if math.isfinite(share) else 0.0)
-        search.scratch_control(0.4 * budget.left if math.isfinite(budget.left) else math.inf)
+        search.run(candidates, controls(workshop.domain), JUDGING * share if math.isfinite(share) else 0.0)
+        search.scratch_control(SCRATCH * budget.left if math.isfinite(budget.left) else math.inf)
         opened.append(open_test(search, 0.0))
         trials += [s.trial for s in search.standings if s.trial is not None]
     return opened, trials
+
+
+def closing(clock: Budget) -> float:
+    """Seconds kept for what comes after the last prediction."""
+    return CLOSING[0] + CLOSING[1] * (clock.seconds or 0.0)
 
 
 def _verdict(
@@ -284,7 +291,7 @@ def _final(workshop: Workshop, opened: Sequence[Opened], role: str, seed: int, c
     recipe = standing.candidate.recipe
     if len(opened) == 1:
         return opened[0].finals[role], recipe
-    room = max(1.0, clock.left - CLOSING)
+    room = max(1.0, clock.left - closing(clock))
     return final_fit(workshop, recipe, np.arange(len(domain)), standing.lengths, seed, room), recipe
 
 

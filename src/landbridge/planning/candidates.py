@@ -15,6 +15,7 @@ from landbridge.core.errors import UsageError
 from landbridge.core.recipe import Recipe, Stage
 
 BRIDGES = {"spectrogram": "spectrogram(size=64)", "plot": "plot(size=96)"}  # small pictures say as much and cost less
+SCRATCH_PIXELS = 96  # edge of the pictures on which the control learns from nothing
 FEW = 50  # labels a class below which a small set counts as few
 
 
@@ -65,12 +66,21 @@ def scratch(recipe: Recipe) -> Recipe:
     stage = Stage(
         tuning=part("tunings", "full(layer_decay=1.0, norm_statistics='moving')"),
         objectives=(part("objectives", "supervised"),),
-        lr=1e-3,
+        lr=2e-3,
+        batch=16,
         decay=0.05,
-        patience=10,
+        patience=0,
     )
     source = recipe.source if recipe.source.startswith("scratch:") else f"scratch:{recipe.source}"
-    return Recipe(source=source, bridge=recipe.bridge, stages=(stage,))
+    return Recipe(source=source, bridge=_smaller(recipe.bridge), stages=(stage,))
+
+
+def _smaller(bridge: Any) -> Any:
+    """Pictures at a size at which a network learns much from nothing in the time there is."""
+    whole = codec.to_json(bridge)
+    if whole["part"] != "native" or whole["size"]:
+        return bridge
+    return codec.from_json("bridges", whole | {"size": SCRATCH_PIXELS})
 
 
 def single(source: str, bridge: Any, *tunings: str, objective: str = "supervised", **length: Any) -> Recipe:

@@ -25,6 +25,7 @@ TRANSFER = "transfer"
 SAMPLE = 64  # test rows on which the time of the others is foretold
 HASTE = 0.5  # share of the time left that the test of one role may take
 LEAST_TEST = 200  # test rows that are predicted however late it is
+SPARE = 0.4  # share of the time left that refitting the scratch control may take
 MANY = 1_000  # test rows from which bfloat16 is used where the machine gains by it
 LEAST_GROWTH = 1.02  # a refit must bring at least this many times the rows
 
@@ -93,6 +94,8 @@ def refit(workshop: Workshop, standing: Standing, fold: Fold, seed: int, room: f
     rest = fold.rest
     first = min(standing.attempts)
     trial = standing.attempts[first]
+    if standing.candidate.role == "scratch":
+        room = SPARE * room
     growth = len(rest) / max(1, len(fold.pairs[first].train))
     share = sum(best for best, _ in standing.lengths) / max(1, len(trial.trial.curve)) if standing.lengths else 1.0
     wanted = standing.seconds * growth * min(1.0, share) * 1.1
