@@ -74,8 +74,8 @@ def _verb(name: str, command: Any) -> list[str]:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option"]
     usage = " ".join(["landbridge", name, *(_argument(a) for a in arguments), "[OPTIONS]"])
-    lines = [f"## landbridge {name}", "", _inert(command.help), "", "```text", usage]
-    lines += [command.epilog.removeprefix("Example: "), "```", ""]
+    lines = [f"## landbridge {name}", "", _inert(command.help), "", f"`{usage}`", ""]
+    lines += ["```sh", command.epilog.removeprefix("Example: "), "```", ""]
     lines += [f"- `{a.name.upper()}`: {_inert(a.help)}" for a in arguments] + [""]
     panels: dict[str, list[Any]] = {}
     for option in options:
