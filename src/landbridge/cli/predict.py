@@ -28,9 +28,8 @@ def predict(artifact: ArtifactPath, inputs: Inputs, format: Form = "table", json
     from landbridge.delivery.artifact import load
     from landbridge.delivery.predict import WRITERS
 
-    form = "json" if json else format
-    if form not in WRITERS:
-        raise UnknownName("--format", form, WRITERS)
+    if format not in WRITERS:
+        raise UnknownName("--format", format, WRITERS)
     adapted = load(artifact)
     if "-" in inputs:
         if adapted.modality.part_name != "text" or inputs != ["-"]:
@@ -41,5 +40,5 @@ def predict(artifact: ArtifactPath, inputs: Inputs, format: Form = "table", json
         predictions = adapted.stream((name, text) for name, text in named if text.strip())
     else:
         predictions = adapted.stream(adapted.read(inputs))
-    for line in WRITERS[form](predictions):
+    for line in WRITERS["json" if json else format](predictions):
         sys.stdout.write(line.rstrip("\n") + "\n")
