@@ -24,7 +24,6 @@ from landbridge.engine.cost import Meter, parameters
 from landbridge.engine.feed import Feed
 from landbridge.engine.loop import Loop, Progression, Watch
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor
-from landbridge.engine.supply import to_device
 from landbridge.engine.workshop import Road, Workshop
 from landbridge.nn.heads import Head
 
@@ -86,9 +85,9 @@ def attempt(workshop: Workshop, order: Order) -> Attempt:
     meter = Meter(workshop.device)
     ends = time.monotonic() + order.seconds
     road = workshop.road(order.recipe.source, order.recipe.bridge, _all_rows(order))
-    body = workshop.lend(road, order.seed)
+    body, pristine = workshop.lend(road, order.seed)
     model = Model(body, Head(body.width, workshop.domain.task.outputs)).to(workshop.device)
-    run = _Run(workshop, order, road, model, ends)
+    run = _Run(workshop, order, road, model, ends, pristine)
     for number, stage in enumerate(order.recipe.stages):
         run.stage(number, stage)
     trainable, total = run.trainable, parameters(model)[1]
@@ -125,7 +124,7 @@ def attempt(workshop: Workshop, order: Order) -> Attempt:
 class _Run:
     """The stages of one order, one after another on one model."""
 
-    def __init__(self, workshop: Workshop, order: Order, road: Road, model: Model, ends: float) -> None:
+    def __init__(self, workshop: Workshop, order: Order, road: Road, model: Model, ends: float, pristine: bool) -> None:
         self.workshop, self.order, self.road, self.model, self.ends = workshop, order, road, model, ends
         self.memory: Memory = {}
         self.lengths: list[tuple[int, int]] = []
@@ -133,7 +132,7 @@ class _Run:
         self.adapter: dict[str, bytes] = {}
         self.trainable = 0
         self.ended = ""
-        self.pristine = True  # the body is still the road's own, so that kept features hold
+        self.pristine = pristine  # the body is still the road's own, so that kept features hold
 
     def stage(self, number: int, stage: Stage) -> None:
         """Attach, train or solve, merge."""
@@ -177,10 +176,6 @@ class _Run:
     def _train(self, number: int, stage: Stage, handle: Handle, states: list[nn.Module]) -> None:
         order, domain = self.order, self.workshop.domain
         feed = self._feed(stage, handle)
-        chosen = self._length(stage, handle, states, feed)
-        stop_after, epochs = (chosen, chosen)
-        if len(order.lengths) > len(self.lengths):
-            stop_after, epochs = order.lengths[len(self.lengths)]
         checkpoint = None
         if order.checkpoint is not None:
             checkpoint = Checkpoint(order.checkpoint.with_name(f"{order.checkpoint.name}.{number}.safetensors"))
@@ -194,16 +189,15 @@ class _Run:
             task=domain.task,
             precision=self.road.precision,
             seed=order.seed,
-            epochs=epochs,
-            stop_after=stop_after,
             deadline=self.ends,
             watch=order.watch,
             checkpoint=checkpoint,
         )
+        loop.stop_after, loop.epochs = self._length(stage, loop)
         seen = loop.run()
         _must_be_finite(seen, order.recipe)
         self.ended = seen.ended
-        self.lengths.append((seen.best_epoch or seen.epoch, epochs))
+        self.lengths.append((seen.best_epoch or seen.epoch, loop.epochs))
         self.curve += [{**p, "stage": float(number)} for p in seen.curve]
         if checkpoint is not None:
             checkpoint.clear()
@@ -227,16 +221,18 @@ class _Run:
             stored_rows=rows,
         )
 
-    def _length(self, stage: Stage, handle: Handle, states: list[nn.Module], feed: Feed) -> int:
-        """Epochs: what the stage says, else a default for the amount of data, cut to the time there is."""
-        wanted = stage.epochs or default_epochs(
-            len(feed.train), scratch=self.order.recipe.source.startswith("scratch:")
-        )
-        left = MARGIN * (self.ends - time.monotonic())
-        if stage.epochs or math.isinf(left) or self.order.lengths:
-            return wanted
-        seconds = _seconds_per_epoch(self.model, handle, states, stage, feed, self.road, self.order.seed)
-        return max(1, min(wanted, int(left / seconds)))
+    def _length(self, stage: Stage, loop: Loop) -> tuple[int, int]:
+        """Epochs to train and epochs of the schedule: in a refit those that were best; else what the stage says, or a
+        default for the amount of data; fewer where the time allows no more."""
+        if len(self.order.lengths) > len(self.lengths):
+            return self.order.lengths[len(self.lengths)]
+        scratch = self.order.recipe.source.startswith("scratch:")
+        wanted = stage.epochs or default_epochs(len(self.order.train), scratch=scratch)
+        if math.isfinite(self.ends):
+            seconds = loop.rehearse()
+            left = MARGIN * (self.ends - time.monotonic())
+            wanted = max(1, min(wanted, int(left / seconds)))
+        return wanted, wanted
 
     def outputs(self) -> np.ndarray:
         """Outputs of the trained model on the validation rows."""
@@ -261,34 +257,6 @@ def default_epochs(rows: int, *, scratch: bool) -> int:
     return min(60, 2 * epochs) if scratch else epochs
 
 
-def _seconds_per_epoch(
-    model: Model, handle: Handle, states: list[nn.Module], stage: Stage, feed: Feed, road: Road, seed: int
-) -> float:
-    """Time of an epoch, from three forward and backward passes that change nothing."""
-    generator = torch.Generator().manual_seed(seed)
-    buffers = {n: b.detach().clone() for n, b in model.named_buffers()}
-    handle.train_mode(model)
-    for group in handle.groups:
-        for p in group["params"]:
-            p.requires_grad_(True)
-    times: list[float] = []
-    with torch.random.fork_rng(devices=[]):
-        for _, batch in zip(range(3), feed.epoch(generator), strict=False):
-            began = time.monotonic()
-            moved = to_device(batch, road.precision.device)
-            with road.precision.autocast():
-                pairs = zip(stage.objectives, states, strict=True)
-                terms = [o.loss(model, s, moved, generator) for o, s in pairs]
-                torch.stack([v.float() for t in terms for v in t.values()]).sum().backward()
-            times.append(time.monotonic() - began)
-    model.zero_grad(set_to_none=True)
-    with torch.no_grad():
-        for name, buffer in model.named_buffers():
-            buffer.copy_(buffers[name])
-    check = len(feed.validation) / max(1, len(feed.train)) / 2.5  # a forward pass costs less than half of a step
-    return min(times) * feed.steps * (1.15 + check)
-
-
 @torch.inference_mode()
 def _pass(model: Model, road: Road, rows: np.ndarray, device: torch.device, *, features: bool) -> np.ndarray:
     """Features or outputs of rows by a model that is no longer the road's own."""
@@ -296,7 +264,7 @@ def _pass(model: Model, road: Road, rows: np.ndarray, device: torch.device, *, f
     feed = Feed(supply=road.supply, train=rows[:0], validation=rows, size=32, augment=False)
     out: np.ndarray | None = None
     for positions, batch in feed.check():
-        moved = to_device(batch, device)
+        moved = batch.to(device)
         with road.precision.autocast():
             value = (model.pooled(moved) if features else model.output(moved)).float().cpu().numpy()
         out = np.zeros((len(rows), value.shape[1]), np.float32) if out is None else out

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from landbridge.core.files import write_bytes
+from landbridge.engine.average import Average
 
 if TYPE_CHECKING:
     from landbridge.engine.loop import Loop, Progression
@@ -43,8 +42,9 @@ class Checkpoint:
             tensors |= {f"state/{i}/{n}": t for n, t in state.state_dict().items()}
         for i, values in loop.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{i}/{n}": torch.as_tensor(t) for n, t in values.items()}
-        scalars = {k: v for k, v in asdict(_light(seen)).items() if k != "best"}
+        scalars = {k: v for k, v in vars(seen).items() if k != "best"}  # infinities in Python's own JSON spelling
         scalars |= {"averaged": loop.average.count, "micro": loop.micro}
+        scalars |= {"epochs": loop.epochs, "stop_after": loop.stop_after}
         head = {"progression": json.dumps(scalars)}
         write_bytes(self.path, save({n: t.contiguous().clone() for n, t in tensors.items()}, metadata=head))
         self.last = time.monotonic()
@@ -61,6 +61,9 @@ class Checkpoint:
         except (SafetensorError, ValueError, KeyError):
             self.path.unlink()
             return fresh
+        # the schedule goes on as it was planned, however much time this run would have given it
+        loop.epochs, loop.stop_after = scalars.pop("epochs"), scalars.pop("stop_after")
+        loop.average = Average(loop.stage.average, loop.moving, loop.epochs * loop.feed.steps)
         loop.average.count, loop.micro = scalars.pop("averaged"), scalars.pop("micro")
         seen = type(fresh)(**scalars, best=_under("best/", tensors))
         if seen.level:
@@ -82,10 +85,3 @@ class Checkpoint:
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-
-
-def _light(seen: Progression) -> Progression:
-    """A copy without tensors, infinities made JSON-safe by Python's own spelling."""
-    copy = type(seen)(**{k: v for k, v in vars(seen).items() if k != "best"})
-    assert math.isfinite(copy.epoch)
-    return copy

@@ -33,8 +33,8 @@ class Feed:
     def steps(self) -> int:
         """Optimiser steps in one epoch."""
         n = len(self.train)
-        full = -(-n // self.size)
-        return full - 1 if full > 1 and n % self.size == 1 else full
+        joined = n > self.size > 1 and n % self.size == 1  # see `shuffled`
+        return -(-n // self.size) - joined
 
     def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
         """One pass over the training rows in random batches of like length."""

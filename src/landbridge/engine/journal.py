@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from landbridge.core.files import write_bytes
@@ -32,15 +32,18 @@ class Journal:
         write_bytes(self.folder / f"{key}.attempt", save(tensors, metadata={"record": json.dumps(record)}))
 
     def find(self, key: str) -> Attempt | None:
-        """A finished attempt without its predictor, or None."""
+        """A finished attempt without its predictor; None when there is none that can be read."""
         path = self.folder / f"{key}.attempt"
         if not path.exists():
             return None
         data = path.read_bytes()
-        head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        record = json.loads(head["__metadata__"]["record"])
-        known = {f.name for f in fields(Trial)}
-        trial = Trial(**{k: v for k, v in record["trial"].items() if k in known})
-        lengths = tuple((int(a), int(b)) for a, b in record["lengths"])
+        try:
+            output = load(data)["output"]
+            head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+            record = json.loads(head["__metadata__"]["record"])
+            trial = Trial(**record["trial"])
+            lengths = tuple((int(a), int(b)) for a, b in record["lengths"])
+        except (SafetensorError, ValueError, KeyError, TypeError):  # torn, or of another version: it is done again
+            return None
         self.taken += 1
-        return Attempt(trial=trial, predictor=None, output=load(data)["output"], lengths=lengths)
+        return Attempt(trial=trial, predictor=None, output=output, lengths=lengths)

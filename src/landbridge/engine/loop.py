@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from landbridge.core.batch import Batch
 from landbridge.core.contracts import Handle, Objective, Task
+from landbridge.core.errors import ResourceError
 from landbridge.core.model import Model
 from landbridge.core.recipe import Stage
 from landbridge.core.seeds import stream, torch_generator
@@ -26,9 +27,11 @@ from landbridge.engine.checkpoint import Checkpoint
 from landbridge.engine.feed import Feed
 from landbridge.engine.precision import Precision
 from landbridge.engine.schedule import rate
-from landbridge.engine.supply import to_device
 
 CLIP = 1.0
+REHEARSED = 3  # steps by which the time of an epoch is foretold
+REST = 1.15  # of a step is its gradient; the rest is clipping and the optimiser
+FORWARD = 0.4  # of a step is its forward pass, at most
 Watch = Callable[[float, float], str]  # (share of the schedule done, best validation) -> reason to stop, or ""
 
 
@@ -61,22 +64,24 @@ class Loop:
     task: Task
     precision: Precision
     seed: int
-    epochs: int
-    stop_after: int
+    epochs: int = 1
+    stop_after: int = 1
     deadline: float = math.inf
     watch: Watch = lambda share, best: ""
     checkpoint: Checkpoint | None = None
     clock: Callable[[], float] = time.monotonic
 
+    def __post_init__(self) -> None:
+        self.micro = self.feed.size + 1  # the largest batch there is
+
     def run(self) -> Progression:
         """Train until the last epoch, the deadline, or the end of patience; the best weights are left in the model."""
-        self.micro = self.stage.batch
         seen = Progression()
         self._start(self.handle)
         self.average = Average(self.stage.average, self.moving, self.epochs * self.feed.steps)
         if self.checkpoint is not None:
             seen = self.checkpoint.restore(self, seen)
-        began, spent = self.clock(), sum(p["seconds"] for p in seen.curve)
+        began, spent = self.clock(), seen.curve[-1]["seconds"] if seen.curve else 0.0
         while seen.epoch < self.stop_after and not seen.ended:
             loss = self._epoch(seen)
             seen.epoch += 1
@@ -140,21 +145,58 @@ class Loop:
                     break
         return total / max(1, count)
 
-    def _step(self, batch: Batch, generator: torch.Generator) -> float:
-        """One optimiser step, in as many micro-batches as memory asks for; the mean loss."""
-        while True:
-            try:
-                return self._attempt(batch, generator)
-            except (torch.OutOfMemoryError, RuntimeError) as error:
-                if self.micro <= 1 or not _memory(error):
-                    raise
-                self.micro //= 2
+    def rehearse(self) -> float:
+        """Seconds that one epoch with its validation will take, from a few steps that change nothing."""
+        self._start(self.handle)
+        buffers = [b for module in (self.model, *self.states) for b in module.buffers()]
+        before = [b.detach().clone() for b in buffers]
+        generator = torch_generator(self.seed, "rehearsal")
+        self.handle.train_mode(self.model)
+        each: list[float] = []  # seconds for a unit of length
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream(self.seed, "rehearsal"))
+            for _, batch in zip(range(REHEARSED), self.feed.epoch(generator), strict=False):
+                began = self.clock()
+                self._gradient(batch, generator)
+                each.append((self.clock() - began) / float(self.feed.supply.lengths(batch.index.numpy()).sum()))
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            for buffer, value in zip(buffers, before, strict=True):
+                buffer.copy_(value)
+        trained, checked = (self.feed.supply.lengths(r).sum() for r in (self.feed.train, self.feed.validation))
+        return min(each) * (REST * float(trained) + FORWARD * float(checked))
 
-    def _attempt(self, batch: Batch, generator: torch.Generator) -> float:
+    def _step(self, batch: Batch, generator: torch.Generator) -> float:
+        """One optimiser step; the mean loss. Where that is not finite, nothing moves."""
+        loss = self._gradient(batch, generator)
+        if math.isfinite(loss):
+            nn.utils.clip_grad_norm_([p for g in self.optimiser.param_groups for p in g["params"]], CLIP)
+            self.optimiser.step()
+        return loss
+
+    def _gradient(self, batch: Batch, generator: torch.Generator) -> float:
+        """Gradients of the mean loss and the loss, in as many micro-batches as memory asks for."""
+        while True:
+            randomness = generator.get_state(), torch.get_rng_state()
+            try:
+                return self._backward(batch, generator)
+            except (MemoryError, RuntimeError) as error:
+                if not _memory(error):
+                    raise
+                size = min(self.micro, len(batch))
+                if size == 1:
+                    raise ResourceError(
+                        "training: a single example is too large for the memory; try --tuning probe or partial(1)"
+                    ) from error
+                self.micro = -(-size // 2)
+                generator.set_state(randomness[0])
+                torch.set_rng_state(randomness[1])
+
+    def _backward(self, batch: Batch, generator: torch.Generator) -> float:
         self.optimiser.zero_grad(set_to_none=True)
         loss = 0.0
         for piece in _pieces(batch, self.micro):
-            piece = to_device(piece, self.precision.device)
+            piece = piece.to(self.precision.device)
             with self.precision.autocast():
                 terms = [
                     o.loss(self.model, s, piece, generator) for o, s in zip(self.objectives, self.states, strict=True)
@@ -162,9 +204,6 @@ class Loop:
                 value = torch.stack([v.float() for t in terms for v in t.values()]).sum() * len(piece) / len(batch)
             value.backward()
             loss += float(value.detach())
-        if math.isfinite(loss):
-            nn.utils.clip_grad_norm_([p for g in self.optimiser.param_groups for p in g["params"]], CLIP)
-            self.optimiser.step()
         return loss
 
     def _look(self, seen: Progression, loss: float, seconds: float) -> None:
@@ -186,15 +225,31 @@ class Loop:
             if self.stage.patience and seen.stale >= self.stage.patience and not seen.ended:
                 self._stalled(seen)
             seen.ended = seen.ended or self.watch(seen.epoch / self.epochs, seen.best_score)
-        seen.curve.append({k: v if math.isfinite(v) else 0.0 for k, v in point.items()})
+        if not seen.ended and self._due(seen):
+            self._release(seen)
+        seen.curve.append({k: v for k, v in point.items() if math.isfinite(v)})
 
     def _stalled(self, seen: Progression) -> None:
         """The curve stalls: unfreeze the next level when there is one, else stop."""
         if seen.level < len(self.handle.levels):
-            self._start(self.handle.levels[seen.level])
-            seen.level, seen.stale = seen.level + 1, 0
+            self._release(seen)
         else:
             seen.ended = "patience"
+
+    def _due(self, seen: Progression) -> bool:
+        """Whether the next level is due where no curve can stall: each `patience` epochs, without it evenly."""
+        if seen.level == len(self.handle.levels) or (self.stage.patience and len(self.feed.validation)):
+            return False
+        span = self.stage.patience or self.stop_after / (len(self.handle.levels) + 1)
+        return seen.epoch >= span * (seen.level + 1)
+
+    def _release(self, seen: Progression) -> None:
+        """Unfreeze the next level; what was frozen until now belongs to the best weights as it is."""
+        self._start(self.handle.levels[seen.level])
+        seen.level, seen.stale = seen.level + 1, 0
+        if seen.best:
+            for name, tensor in self._all().items():
+                seen.best.setdefault(name, tensor.detach().clone())
 
     @torch.inference_mode()
     def outputs(self) -> tuple[np.ndarray, np.ndarray]:
@@ -203,30 +258,20 @@ class Loop:
         outputs = np.zeros((len(self.feed.validation), self.task.outputs), np.float32)
         for positions, batch in self.feed.check():
             with self.precision.autocast():
-                outputs[positions] = self.model.output(to_device(batch, self.precision.device)).float().cpu().numpy()
+                outputs[positions] = self.model.output(batch.to(self.precision.device)).float().cpu().numpy()
         return outputs, self.feed.supply.domain.targets[self.feed.validation]
 
 
-def _pieces(batch: Batch, size: int) -> Iterator[Batch]:
-    """The batch itself, or slices of at most `size` examples."""
+def _pieces(batch: Batch, most: int) -> Iterator[Batch]:
+    """The batch in as few, as equal pieces of at most `most` examples as there can be."""
     n = len(batch)
-    if n <= size:
-        yield batch
-        return
-    for start in range(0, n, size):
-        cut = slice(start, start + size)
-        yield replace(
-            batch,
-            index=batch.index[cut],
-            target=None if batch.target is None else batch.target[cut],
-            inputs=None if batch.inputs is None else {k: v[cut] for k, v in batch.inputs.items()},
-            tokens=None if batch.tokens is None else batch.tokens[cut],
-            mask=None if batch.mask is None else batch.mask[cut],
-        )
+    count = -(-n // most)
+    for i in range(count):
+        yield batch if count == 1 else batch.rows(slice(n * i // count, n * (i + 1) // count))
 
 
 def _memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
 
 
 @torch.no_grad()

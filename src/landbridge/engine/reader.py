@@ -7,6 +7,7 @@ if features of real examples stay alike, because a saving that changes what is l
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -31,8 +32,9 @@ def fast_copy(body: Body, inputs: Inputs, device: torch.device) -> tuple[Body, t
     if bfloat16_gain(device) >= WORTHWHILE:
         half = copy.deepcopy(best)
         half.net.to(torch.bfloat16)
-        if alike(reference, _features(half, inputs, torch.bfloat16), ALIKE):
-            return half, torch.bfloat16
+        with suppress(RuntimeError):  # a body may hold constants in float32, which do not mix with bfloat16
+            if alike(reference, _features(half, inputs, torch.bfloat16), ALIKE):
+                return half, torch.bfloat16
     return best, dtype
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from landbridge.core.files import resources
 from landbridge.core.model import Model
 from landbridge.core.seeds import torch_generator
 from landbridge.engine.reader import cast
-from landbridge.engine.supply import Supply, in_order, to_device
+from landbridge.engine.supply import Supply, in_order
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,9 @@ class ActivationStore:
     ) -> Activations:
         model.eval()
         generator = torch_generator(view, "views", name)
-        views = model.body.views if view else None
-        pieces: list[tuple[np.ndarray, list[np.ndarray]]] = []
+        views = supply.views if view else None
+        order: list[np.ndarray] = []
+        lengths: list[np.ndarray] = []
         grid: tuple[int, ...] = ()
         path = self.folder / f"{name}.bf16"
         with resources(path):
@@ -102,23 +102,22 @@ class ActivationStore:
             with path.open("wb") as file:
                 for positions in in_order(rows, supply.lengths(rows), size):
                     device = next(model.parameters()).device
-                    batch = to_device(supply.batch(rows[positions], views, generator), device)
+                    batch = supply.batch(rows[positions], views, generator).to(device)
                     tokens, mask = model.tokens_at(depth, cast(batch.inputs or {}, dtype))
                     grid = tuple(mask.shape[1:]) if mask.dim() > 2 else ()
                     bits = tokens.to(torch.bfloat16).cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
                     counts = mask.flatten(1).sum(1).round().long().cpu().numpy()
                     for bit_TD, n in zip(bits, counts, strict=True):
                         file.write(np.ascontiguousarray(bit_TD[:n]).tobytes())
-                    pieces.append((positions, [counts]))
-        return _index(path, pieces, tokens.shape[-1], grid, depth)
+                    order.append(positions)
+                    lengths.append(counts)
+        return _index(path, np.concatenate(order), np.concatenate(lengths), tokens.shape[-1], grid, depth)
 
 
 def _index(
-    path: Path, pieces: Sequence[tuple[np.ndarray, list[np.ndarray]]], width: int, grid: tuple[int, ...], depth: int
+    path: Path, positions: np.ndarray, counts: np.ndarray, width: int, grid: tuple[int, ...], depth: int
 ) -> Activations:
     """Sort the written rows back into the order of the request: rewrite once, so that offsets grow with the row."""
-    positions = np.concatenate([p for p, _ in pieces])
-    counts = np.concatenate([c for _, cs in pieces for c in cs])
     written = np.memmap(path, dtype=np.uint16, mode="r").reshape(-1, width)
     starts = np.concatenate([[0], np.cumsum(counts)])
     order = np.argsort(positions, kind="stable")

@@ -80,23 +80,8 @@ def shuffled(lengths: np.ndarray, size: int, generator: torch.Generator, pool: i
         chunks = [order[i : i + span] for i in range(0, n, span)]
         order = np.concatenate([c[np.argsort(lengths[c], kind="stable")] for c in chunks])
     cuts = list(range(size, n, size))
-    if cuts and n - cuts[-1] == 1:
+    if cuts and n - cuts[-1] == 1 < size:
         cuts.pop()
     batches = np.split(order, cuts)
     for i in torch.randperm(len(batches), generator=generator).tolist():
         yield batches[i]
-
-
-def to_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch on a device."""
-    if device.type == "cpu":
-        return batch
-    move = {k: v.to(device, non_blocking=True) for k, v in (batch.inputs or {}).items()}
-    return Batch(
-        index=batch.index,
-        target=None if batch.target is None else batch.target.to(device),
-        inputs=move or None,
-        tokens=None if batch.tokens is None else batch.tokens.to(device),
-        mask=None if batch.mask is None else batch.mask.to(device),
-        depth=batch.depth,
-    )

@@ -19,14 +19,15 @@ from landbridge.core.domain import Domain
 from landbridge.core.errors import OutOfTimeError
 from landbridge.core.model import Body, Example, Model, weights_hash
 from landbridge.core.progress import Progress, Tick, silent
-from landbridge.core.seeds import stream, torch_generator
+from landbridge.core.seeds import torch_generator
 from landbridge.engine.precision import Precision, pick_precision
 from landbridge.engine.predictor import open_source
 from landbridge.engine.reader import cast, fast_copy
 from landbridge.engine.store import Activations, ActivationStore
-from landbridge.engine.supply import Supply, in_order, to_device
+from landbridge.engine.supply import Supply, in_order
 
 SAMPLE = 16  # examples on which the fast copy is checked
+READ, READ_IMAGES = 64, 8  # rows at a time: activations of pictures should stay in the processor's cache
 PATIENCE = 1.5  # seconds of reading after which its end is foretold
 
 
@@ -40,12 +41,14 @@ class Road:
     source: str
     bridge: Any
     facts: Mapping[str, Any]
-    body: Body
+    bare: Body  # the source as it was opened, from which the bridge learns
+    body: Body  # the same weights behind the bridge
     origin: str
     supply: Supply
     precision: Precision
     reader: Body  # a faster copy with the same features, for what stays frozen
     reader_dtype: torch.dtype
+    size: int  # rows read at a time
     kept: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @property
@@ -77,20 +80,21 @@ class Workshop:
         """The connected source; what the bridge must learn it learns from `rows`, which hold no test row."""
         name = f"{source}|{codec.text(bridge)}"
         opened = self._roads.get(name)
-        if opened is None or opened.facts != bridge.fit(opened.body, self.domain, rows):
+        if opened is None or opened.facts != bridge.fit(opened.bare, self.domain, rows):
             self.progress(Tick(stage="open", detail=source))
-            body = open_source(source, modality=self.domain.modality.part_name)
+            bare = open_source(source, modality=self.domain.modality.part_name)
             if source.startswith("scratch:"):
-                body.reset(torch_generator(self.seed, "scratch", source))
-            origin = weights_hash(body.net)
-            facts = bridge.fit(body, self.domain, rows)
-            body = bridge.connect(body, facts).to(self.device).eval()
+                bare.reset(torch_generator(self.seed, "scratch", source))
+            origin = weights_hash(bare.net)
+            facts = bridge.fit(bare, self.domain, rows)
+            body = bridge.connect(bare, facts).to(self.device).eval()
             supply = self._supply(body)
             sample = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
             inputs = {k: v.to(self.device) for k, v in supply.inputs(sample).items()}
             precision = pick_precision(self.device)
             reader, dtype = fast_copy(body, inputs, self.device)
-            opened = Road(source, bridge, facts, body, origin, supply, precision, reader, dtype)
+            size = READ_IMAGES if body.reads == "image" and self.device.type == "cpu" else READ
+            opened = Road(source, bridge, facts, bare, body, origin, supply, precision, reader, dtype, size)
             self._roads[name] = opened
         return opened
 
@@ -101,44 +105,44 @@ class Workshop:
             self._supplies[key] = Supply(self.domain, body.prepare, body.views)
         return self._supplies[key]
 
-    def lend(self, road: Road, seed: int) -> Body:
-        """A copy that a trial may train; a body without weights starts from its own seed."""
+    def lend(self, road: Road, seed: int) -> tuple[Body, bool]:
+        """A copy that a trial may train, and whether its weights are the road's: one from scratch starts anew."""
         body = copy.deepcopy(road.body)
-        if road.source.startswith("scratch:") and seed != self.seed:
-            body.reset(torch.Generator().manual_seed(stream(seed, "scratch", road.source)))
-        return body
+        anew = road.source.startswith("scratch:") and seed != self.seed
+        if anew:
+            body.reset(torch_generator(seed, "scratch", road.source))
+        return body, not anew
 
     @torch.inference_mode()
-    def features(
-        self, road: Road, taps: tuple[int, ...], rows: np.ndarray, *, size: int = 32, ends: float = math.inf
-    ) -> np.ndarray:
+    def features(self, road: Road, taps: tuple[int, ...], rows: np.ndarray, *, ends: float = math.inf) -> np.ndarray:
         """Features of `rows` (N,D) float32 by the untrained source; each row is computed once.
 
         OutOfTimeError when the first batches show that the rest would end after monotonic time `ends`.
         """
-        values, known = road.kept.get(taps, (np.zeros((0, 0), np.float32), np.zeros(len(self.domain), bool)))
+        values, known = road.kept.get(
+            taps, (np.zeros((len(self.domain), 0), np.float32), np.zeros(len(self.domain), bool))
+        )
         missing = rows[~known[rows]]
         if len(missing):
             lengths, done = road.supply.lengths(missing), 0
             work, total, began = 0, float(lengths.sum()), time.monotonic()
             model = Model(road.reader, torch.nn.Identity(), taps=taps)
-            for positions in in_order(missing, lengths, size):
-                batch = to_device(road.supply.batch(missing[positions]), self.device)
+            for positions in in_order(missing, lengths, road.size):
+                batch = road.supply.batch(missing[positions]).to(self.device)
                 piece = model.features(cast(batch.inputs or {}, road.reader_dtype)).float().cpu().numpy()
-                if not len(values):
+                if not values.shape[1]:
                     values = np.zeros((len(self.domain), piece.shape[1]), np.float32)
+                    road.kept[taps] = (values, known)
                 values[missing[positions]] = piece
+                known[missing[positions]] = True
                 done += len(positions)
                 work += int(lengths[positions].sum())
                 took = time.monotonic() - began
                 if took > PATIENCE and began + took * total / work > ends:
-                    known[missing] = False
                     whole = took * total / work
                     told = f"{road.source}: reading {len(missing)} rows would take {whole:.0f} s"
                     raise OutOfTimeError(told, max(0.0, ends - began) / whole)
                 self.progress(Tick(stage="features", done=done / len(missing), detail=road.source))
-            known[missing] = True
-            road.kept[taps] = (values, known)
         return values[rows]
 
     @torch.inference_mode()
@@ -158,6 +162,8 @@ class Workshop:
         if not self.store.fits(len(rows), tokens.shape[1], tokens.shape[2], views):
             return None
         return tuple(
-            self.store.tokens(model, road.supply, rows, depth=depth, view=v, key=road.key, dtype=road.reader_dtype)
+            self.store.tokens(
+                model, road.supply, rows, depth=depth, view=v, key=road.key, dtype=road.reader_dtype, size=road.size
+            )
             for v in range(views)
         )
