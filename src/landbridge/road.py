@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from landbridge.engine.precision import pick_device
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import Candidate, controls, propose, scratch
-from landbridge.planning.judge import TRANSFER, Opened, final_fit, open_test, pool
+from landbridge.planning.judge import TRANSFER, Opened, final_fit, open_test, pool, seen_as
 from landbridge.planning.search import Search, state_folder
 from landbridge.planning.sources import default_sources, readable
 from landbridge.reading.duplicates import find_duplicates, without_duplicates
@@ -214,9 +214,9 @@ def _walk(
     with tempfile.TemporaryDirectory(prefix="landbridge-") as cache:
         workshop = Workshop(domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress)
         journal = Journal(state)
-        opened, trials = _folds(workshop, candidates, clock, journal, seed)
+        opened, trials = _folds(workshop, candidates, clock, journal, seed, keep)
         judgement, by_role = pool(domain, opened, seed)
-        role, findings, gain = _verdict(judgement, by_role, opened, keep)
+        role, findings, gain = _verdict(domain, judgement, by_role, opened, keep)
         attempt, recipe = _final(workshop, opened, role, seed, clock)
         progress(Tick(stage="report", detail="evidence, report, artifact"))
         record = assemble(
@@ -244,9 +244,9 @@ def _walk(
 
 
 def _folds(
-    workshop: Workshop, candidates: Sequence[Candidate], clock: Budget, journal: Journal, seed: int
+    workshop: Workshop, candidates: Sequence[Candidate], clock: Budget, journal: Journal, seed: int, keep: bool
 ) -> tuple[list[Opened], list[Trial]]:
-    """Search and open every fold, each with its share of the time."""
+    """Search and open every fold, each with its share of the time; `keep` makes a recipe's failure the run's own."""
     opened: list[Opened] = []
     trials: list[Trial] = []
     folds = workshop.domain.folds
@@ -255,6 +255,9 @@ def _folds(
         budget = Budget(seconds=None if math.isinf(share) else max(1.0, share), now=clock.now, began=clock.now())
         search = Search(workshop, fold, number, budget, journal, seed)
         search.run(candidates, controls(workshop.domain), JUDGING * share if math.isfinite(share) else 0.0)
+        failure = next((s.error for s in search.standings if s.candidate.role == "candidate" and s.error), None)
+        if keep and failure is not None and not search.transfer():
+            raise failure
         search.scratch_control(SCRATCH * budget.left if math.isfinite(budget.left) else math.inf)
         opened.append(open_test(search, 0.0))
         trials += [s.trial for s in search.standings if s.trial is not None]
@@ -267,20 +270,20 @@ def closing(clock: Budget) -> float:
 
 
 def _verdict(
-    judgement: Judgement, by_role: Mapping[str, np.ndarray], opened: Sequence[Opened], keep: bool
+    domain: Domain, judgement: Judgement, by_role: Mapping[str, np.ndarray], opened: Sequence[Opened], keep: bool
 ) -> tuple[str, list[Finding], dict[str, Any]]:
     """Which role is delivered, all findings about it, and the gain of transfer.
 
     Choice is by validation; where the test then shows that transfer lost, the control that won is delivered.
     """
-    votes = [o.chosen for o in opened]
+    votes = [o.chosen for o in opened if o.chosen in by_role] or list(by_role)
     role = TRANSFER if keep else max(set(votes), key=votes.count)
     gain = transfer_gain(judgement, by_role, role)
     if gain["verdict"] == "loss" and not keep:
         role = gain["against"]
         gain = transfer_gain(judgement, by_role, role)
     if len(opened) == 1 or keep or gain["verdict"] == "loss":
-        judgement = replace(judgement, output=by_role[role])
+        judgement = seen_as(domain, judgement, opened, role)
     return role, evaluate_all(judgement), gain
 
 

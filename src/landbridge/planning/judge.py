@@ -11,6 +11,7 @@ import numpy as np
 
 from landbridge.core.contracts import Predictor
 from landbridge.core.domain import Domain, Fold
+from landbridge.core.errors import OutOfTimeError
 from landbridge.core.finding import Judgement
 from landbridge.core.progress import Tick
 from landbridge.core.recipe import Recipe
@@ -96,13 +97,17 @@ def refit(workshop: Workshop, standing: Standing, fold: Fold, seed: int, room: f
     trial = standing.attempts[first]
     if standing.candidate.role == "scratch":
         room = SPARE * room
-    growth = len(rest) / max(1, len(fold.pairs[first].train))
+    growth = len(rest) / max(1, len(standing.pairs[first].train))
     share = sum(best for best, _ in standing.lengths) / max(1, len(trial.trial.curve)) if standing.lengths else 1.0
     wanted = standing.seconds * growth * min(1.0, share) * 1.1
     if trial.predictor is not None and (wanted > room or growth < LEAST_GROWTH):
         return trial, False
-    done = final_fit(workshop, standing.candidate.recipe, rest, standing.lengths, seed, max(1.0, room))
-    return done, True
+    try:
+        return final_fit(workshop, standing.candidate.recipe, rest, standing.lengths, seed, max(1.0, room)), True
+    except OutOfTimeError:
+        if trial.predictor is None:
+            raise
+        return trial, False
 
 
 def final_fit(
@@ -146,6 +151,18 @@ def pool(domain: Domain, opened: Sequence[Opened], seed: int) -> tuple[Judgement
         seed=seed,
     )
     return judgement, by_role
+
+
+def seen_as(domain: Domain, judgement: Judgement, opened: Sequence[Opened], role: str) -> Judgement:
+    """The judgement of one role: its outputs on the test rows, and its own on validation rows for calibration."""
+    standings = [o.winners[role] for o in opened]
+    rows = np.concatenate([s.validation for s in standings])
+    return replace(
+        judgement,
+        output=np.concatenate([o.outputs[role] for o in opened]),
+        validation_target=domain.targets[rows],
+        validation_output=np.concatenate([a.output for s in standings for a in s.attempts.values()]),
+    )
 
 
 def _affordable(workshop: Workshop, predictor: Predictor, rows: np.ndarray, room: float, seed: int) -> np.ndarray:

@@ -28,6 +28,7 @@ from landbridge.planning.candidates import Candidate, scratch
 
 CAUTION = 0.7  # of the rows that would just fit are read
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
+RESAMPLES = 50  # of the rows for a standard error
 EARLY = 0.3  # of its schedule after which a trial may be dropped
 
 
@@ -83,7 +84,7 @@ class Search:
 
     def run(self, candidates: Sequence[Candidate], controls: Sequence[Candidate], reserve: float) -> list[Standing]:
         """All standings, in the order they were tried. `reserve` seconds are kept for what comes after."""
-        deadline = self.budget.left - reserve
+        deadline = max(0.0, self.budget.left - reserve)
         began = self.budget.spent
         quick = [c for c in candidates if _closed(c.recipe)]
         slow = [c for c in candidates if not _closed(c.recipe)]
@@ -91,7 +92,7 @@ class Search:
             self._try(control, pairs=1, seconds=0.25 * deadline)
         for number, candidate in enumerate(quick):
             room = deadline - (self.budget.spent - began)
-            if number == 0 or room > 1.5 * self.standings[-1].seconds:
+            if number == 0 or room > 1.5 * max((s.seconds for s in self.transfer()), default=0.0):
                 self._try(candidate, pairs=len(self.fold.pairs), seconds=max(1.0, room))
             else:
                 self._skip(candidate, "out of time")
@@ -108,7 +109,8 @@ class Search:
 
     def _at_least_one(self, room: float) -> None:
         """Where no probe could read all rows in time, the first one reads as many as there is time for."""
-        late = next((s for s in self.standings if isinstance(s.error, OutOfTimeError)), None)
+        tried = (s for s in self.standings if s.candidate.role == "candidate")
+        late = next((s for s in tried if isinstance(s.error, OutOfTimeError)), None)
         if late is None or self.transfer() or not isinstance(late.error, OutOfTimeError):
             return
         share = CAUTION * late.error.share * min(1.0, max(0.1, room / max(1.0, room + late.seconds)))
@@ -196,13 +198,16 @@ class Search:
             return known
         leader = self.best([s for s in self.standings if pair in s.attempts])
 
+        slack = SURE * self._standard_error(leader, pair) if leader is not None else math.inf
+
         def watch(share: float, best: float) -> str:
             self._tick(candidate, share)
             if leader is None or share < EARLY:
                 return ""
-            ahead = leader.attempts[pair].trial.validation or -math.inf
-            slack = SURE * _standard_error(ahead, len(split.validation))
-            return "eliminated" if best + slack < ahead and candidate.role != "scratch" else ""
+            ahead = leader.attempts[pair].trial.validation
+            if ahead is None or candidate.role == "scratch":
+                return ""
+            return "eliminated" if best + slack < ahead else ""
 
         self._tick(candidate, 0.0)
         order = Order(
@@ -217,6 +222,16 @@ class Search:
         done = attempt(self.workshop, order)
         self.journal.keep(key, done)
         return done
+
+    def _standard_error(self, leader: Standing, pair: int) -> float:
+        """Of the leader's validation score, by resampling its rows: in the metric's own units, whatever it is."""
+        task, rows = self.workshop.domain.task, leader.pairs[pair].validation
+        rng = numpy_generator(self.seed, "standard error", self.number, pair)
+        weights = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), RESAMPLES).astype(np.float64)
+        output, target = leader.attempts[pair].output, self.workshop.domain.targets[rows]
+        scores = task.resampled(output, target, weights, (task.metric,))[task.metric]
+        scores = scores[np.isfinite(scores)]
+        return float(scores.std()) if len(scores) > 1 else math.inf
 
     def _tick(self, candidate: Candidate, share: float) -> None:
         best = self.best(self.standings)
@@ -270,12 +285,6 @@ def _shrunk(pair: Pair, domain: Domain, share: float, seed: int) -> Pair:
 
 def _road(recipe: Recipe) -> str:
     return json.dumps([recipe.source, recipe.to_json()["bridge"]])
-
-
-def _standard_error(score: float, rows: int) -> float:
-    """Of a proportion; for other metrics a cautious stand-in of the same size."""
-    p = min(max(score, 0.1), 0.9)
-    return math.sqrt(p * (1 - p) / max(1, rows))
 
 
 def _key(recipe: Recipe, fold: int, pair: int, seed: int, domain: Domain) -> str:
