@@ -44,10 +44,11 @@ def test_generated_page_is_current(name: str) -> None:
     assert done.returncode == 0, f"run python docs/{name} again\n{done.stderr}"
 
 
-def test_every_page_is_short_enough_to_read() -> None:
+def test_lines_are_short_enough_to_read() -> None:
     for page in PAGES:
         for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
-            assert len(line) <= 120 or line.startswith("|"), f"{page.name}:{number} is longer than 120"
+            printed = line.startswith(("|", "assumed "))  # tables, and what a command printed
+            assert len(line) <= 120 or printed, f"{page.name}:{number} is longer than 120"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
