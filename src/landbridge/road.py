@@ -216,7 +216,8 @@ def _walk(
         journal = Journal(state)
         opened, trials = _folds(workshop, candidates, clock, journal, seed, keep)
         judgement, by_role = pool(domain, opened, seed)
-        role, findings, gain = _verdict(domain, judgement, by_role, opened, keep)
+        asked = {"candidate": TRANSFER}.get(candidates[0].role, candidates[0].role) if keep else ""
+        role, findings, gain = _verdict(domain, judgement, by_role, opened, asked)
         attempt, recipe = _final(workshop, opened, role, seed, clock)
         progress(Tick(stage="report", detail="evidence, report, artifact"))
         record = assemble(
@@ -254,9 +255,10 @@ def _folds(
         share = (clock.left - closing(clock)) / (len(folds) - number)
         budget = Budget(seconds=None if math.isinf(share) else max(1.0, share), now=clock.now, began=clock.now())
         search = Search(workshop, fold, number, budget, journal, seed)
-        search.run(candidates, controls(workshop.domain), JUDGING * share if math.isfinite(share) else 0.0)
-        failure = next((s.error for s in search.standings if s.candidate.role == "candidate" and s.error), None)
-        if keep and failure is not None and not search.transfer():
+        held = [c for c in controls(workshop.domain) if not keep or c.role != candidates[0].role]
+        search.run(candidates, held, JUDGING * share if math.isfinite(share) else 0.0)
+        failure = next((s.error for s in search.standings if s.candidate in candidates and s.error), None)
+        if keep and failure is not None:
             raise failure
         search.scratch_control(SCRATCH * budget.left if math.isfinite(budget.left) else math.inf)
         opened.append(open_test(search, 0.0))
@@ -270,14 +272,15 @@ def closing(clock: Budget) -> float:
 
 
 def _verdict(
-    domain: Domain, judgement: Judgement, by_role: Mapping[str, np.ndarray], opened: Sequence[Opened], keep: bool
+    domain: Domain, judgement: Judgement, by_role: Mapping[str, np.ndarray], opened: Sequence[Opened], keep: str
 ) -> tuple[str, list[Finding], dict[str, Any]]:
     """Which role is delivered, all findings about it, and the gain of transfer.
 
-    Choice is by validation; where the test then shows that transfer lost, the control that won is delivered.
+    Choice is by validation; where the test then shows that transfer lost, the control that won is delivered. `keep`
+    names the role of the one recipe that was asked for, which is delivered however it fares.
     """
     votes = [o.chosen for o in opened if o.chosen in by_role] or list(by_role)
-    role = TRANSFER if keep else max(set(votes), key=votes.count)
+    role = keep or max(set(votes), key=votes.count)
     gain = transfer_gain(judgement, by_role, role)
     if gain["verdict"] == "loss" and not keep:
         role = gain["against"]
@@ -355,7 +358,16 @@ def _asked(recipes: Sequence[Recipe], domain: Domain) -> list[Candidate]:
             rival_of(recipe, domain)
         else:
             readable(recipe.source, domain, weights=True)
-    return [Candidate(recipe=r, reason="asked for") for r in recipes]
+    return [Candidate(recipe=r, reason="asked for", role=_role(r)) for r in recipes]
+
+
+def _role(recipe: Recipe) -> str:
+    """The part a recipe plays by its source: only one that carries knowledge is a candidate for transfer."""
+    if recipe.source.startswith("scratch:"):
+        return "scratch"
+    if recipe.source.startswith("rival:"):
+        return "trivial" if recipe.source == "rival:trivial" else "rival"
+    return "candidate"
 
 
 def _destination(domain: Domain, out: str | Path | None) -> Path:

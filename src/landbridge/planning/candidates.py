@@ -115,7 +115,8 @@ def _ways(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candidat
     n = len(domain.folds[0].rest)
     if source.startswith("scratch:"):
         base = Recipe(source=source, bridge=bridge, stages=())
-        return [Candidate(recipe=scratch(base), reason="no pretrained source was given: an architecture by itself")]
+        reason = "no pretrained source was given: an architecture by itself"
+        return [Candidate(recipe=scratch(base), role="scratch", reason=reason)]
     return [*_probes(domain, source, reads, bridge, n), *_tuned(source, reads, bridge)]
 
 

@@ -49,7 +49,7 @@ def winners(search: Search) -> dict[str, Standing]:
     """The best standing of each role."""
     found: dict[str, Standing] = {}
     for role in ("candidate", "trivial", "rival", "scratch"):
-        best = search.best([s for s in search.standings if s.candidate.role == role])
+        best = search.settle([s for s in search.standings if s.candidate.role == role])
         if best is not None:
             found[TRANSFER if role == "candidate" else role] = best
     return found
@@ -63,7 +63,7 @@ def open_test(search: Search, reserve: float) -> Opened:
     """
     workshop, fold = search.workshop, search.fold
     best = winners(search)
-    leader = search.best(list(best.values()))
+    leader = search.settle(list(best.values()))
     assert leader is not None
     chosen = next(role for role, s in best.items() if s is leader)
     finals: dict[str, Attempt] = {}

@@ -27,6 +27,7 @@ from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import Candidate, scratch
 
 CAUTION = 0.7  # of the rows that would just fit are read
+RESAMPLES = 200  # of the validation rows, for the error of a difference
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
 RESAMPLES = 50  # of the rows for a standard error
 EARLY = 0.3  # of its schedule after which a trial may be dropped
@@ -137,6 +138,35 @@ class Search:
         able = [s for s in standings if s.attempts]
         shared = set.intersection(*(set(s.attempts) for s in able)) if able else set[int]()
         return max(able, key=lambda s: (s.over(shared), -s.seconds), default=None)
+
+    def settle(self, standings: Sequence[Standing]) -> Standing | None:
+        """Who wins: the best on validation, but what takes gradient steps must beat the best of what does not by more
+        than one standard error of the paired difference (the rule of Breiman et al. 1984, section 3.4.3)."""
+        leader = self.best(standings)
+        steady = self.best([s for s in standings if _closed(s.candidate.recipe)])
+        if leader is None or steady is None or _closed(leader.candidate.recipe):
+            return leader
+        shared = sorted(set(leader.attempts) & set(steady.attempts))
+        lead = leader.over(set(shared)) - steady.over(set(shared))
+        return leader if lead > self._paired_error(leader, steady, shared) else steady
+
+    def _paired_error(self, first: Standing, second: Standing, pairs: Sequence[int]) -> float:
+        """Standard error of the difference of two scores on the same validation rows, by bootstrap."""
+        task, targets = self.workshop.domain.task, self.workshop.domain.targets
+        rows = [first.pairs[p].validation for p in pairs]
+        same = all(np.array_equal(r, second.pairs[p].validation) for r, p in zip(rows, pairs, strict=True))
+        if not pairs or not same:
+            return 0.0
+        target = targets[np.concatenate(rows)]
+        weight = numpy_generator(self.seed, "settle").multinomial(
+            len(target), [1 / len(target)] * len(target), RESAMPLES
+        )
+        scores = [
+            task.resampled(np.concatenate([s.attempts[p].output for p in pairs]), target, weight, (task.metric,))
+            for s in (first, second)
+        ]
+        difference = scores[0][task.metric] - scores[1][task.metric]
+        return float(np.nanstd(difference)) * math.sqrt(len(pairs))  # rows come up in several pairs: no new evidence
 
     def _scratch_seconds(self, room: float) -> float:
         return 0.2 * room if math.isfinite(room) else 0.0
