@@ -21,6 +21,7 @@ WAYS_OUT = {
     errno.EACCES: "permission denied; choose a folder you may write to with --out",
     errno.EPERM: "permission denied; choose a folder you may write to with --out",
     errno.EROFS: "the file system is read-only; choose another folder with --out",
+    errno.EEXIST: "a file stands where a folder is needed; choose another folder with --out",
     errno.ENOTDIR: "a file stands where a folder is needed; choose another folder with --out",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one with --out",
     errno.EIO: "the disk failed; choose a folder on another disk with --out",
