@@ -27,6 +27,7 @@ from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import Candidate, scratch
 
 CAUTION = 0.7  # of the rows that would just fit are read
+LEAST_SCRATCH = 40.0  # seconds that the scratch control may take however quick transfer was
 RESAMPLES = 200  # of the validation rows, for the error of a difference
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
 RESAMPLES = 50  # of the rows for a standard error
@@ -124,6 +125,8 @@ class Search:
         best = self.best(self.transfer())
         if best is None or best.candidate.recipe.source.startswith(("scratch:", "rival:")):
             return None
+        spent = sum(s.seconds * len(s.attempts) for s in self.transfer())
+        seconds = min(seconds, max(LEAST_SCRATCH, spent))  # as long as all of transfer was given, which is fair
         reason = f"the architecture of {best.candidate.recipe.source} without its knowledge"
         control = Candidate(recipe=scratch(best.candidate.recipe), role="scratch", reason=reason)
         return self._try(control, pairs=1, seconds=seconds)
