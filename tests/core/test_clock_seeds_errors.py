@@ -69,6 +69,6 @@ def test_errors_are_one_line_and_each_kind_has_its_exit_code() -> None:
 
 
 def test_unknown_names_offer_near_ones_or_all() -> None:
-    assert str(errors.UnknownName("fruit", "aple", ["apple", "plum"])) == "unknown fruit 'aple'; did you mean apple?"
+    assert str(errors.UnknownName("fruit", "aple", ["apple", "fig"])) == "unknown fruit 'aple'; did you mean apple?"
     assert str(errors.UnknownName("fruit", "xyz", ["pear", "apple"])) == "unknown fruit 'xyz'; known: apple, pear"
     assert str(errors.UnknownName("fruit", "xyz", [])) == "unknown fruit 'xyz'; known: none"
