@@ -65,7 +65,7 @@ def _row(entry: Mapping[str, Any]) -> str:
     start = f"| {entry['cell']} | {entry['seed']} |"
     if "test" not in entry:
         error = " ".join(str(line) for line in entry.get("error", []))[:100].replace("|", "\\|")
-        return f"{start} | failed, exit {entry['exit']} | | {error} | | | {entry['wall_s']:.0f} s | | **no** |"
+        return f"{start} failed, exit {entry['exit']} | | {error} | | | {entry['wall_s']:.0f} s | | **no** |"
     test, gain = entry["test"], entry["gain"]
     cells = (
         test["metric"].replace("_", " "),

@@ -1,0 +1,55 @@
+"""The page of benchmarks says what the results say, failed runs included."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import shutil
+from pathlib import Path
+
+from blocks import ROOT
+
+MACHINE = {"cpu": "a processor", "cores": 2, "load_before": 0.5, "python": "3.11.7", "torch": "2.13.0"}
+GOOD = {
+    "machine": MACHINE,
+    "cell": "flowers",
+    "seed": 0,
+    "command": "landbridge run DATA/flowers --json",
+    "wall_s": 101.6,
+    "exit": 0,
+    "test": {"metric": "accuracy", "value": 0.9412, "interval": [0.9, 0.97]},
+    "gain": {"value": -0.0123, "interval": [-0.05, 0.02], "against": "rival", "verdict": "no difference"},
+    "chosen": "probe on source",
+    "least": 0.94,
+    "most_seconds": 240,
+    "reached": True,
+}
+BAD = {
+    "machine": MACHINE,
+    "cell": "stones",
+    "seed": 1,
+    "command": "landbridge run DATA/stones --json",
+    "wall_s": 3.2,
+    "exit": 3,
+    "error": ["error: a | b"],
+    "reached": False,
+}
+
+
+def test_page_of_results(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "benchmarks" / "report.py", tmp_path / "benchmarks")
+    results = tmp_path / "benchmarks" / "results" / "main_road.json"
+    results.write_text(json.dumps({"flowers/0": GOOD, "stones/1": BAD}), encoding="utf-8")
+    script = runpy.run_path(str(tmp_path / "benchmarks" / "report.py"))
+    page = script["page"]()
+    rows = [line for line in page.splitlines() if line.startswith(("| flowers | 0 | acc", "| stones | 1 | failed"))]
+    assert rows == [
+        "| flowers | 0 | accuracy | 0.941 [0.900, 0.970] | -0.012 [-0.050, +0.020] over rival | no difference "
+        "| `probe on source` | 102 s | ≥ 0.940, ≤ 240 s | yes |",
+        "| stones | 1 | failed, exit 3 | | error: a \\| b | | | 3 s | | **no** |",
+    ]
+    columns = {line.replace("\\|", "").count("|") for line in rows}
+    assert columns == {11}
+    assert "1 of 2 lines reach their target" in page
