@@ -147,7 +147,7 @@ def plan(
     bodies = [c.recipe for c in candidates if not c.recipe.source.startswith(("rival:", "scratch:"))]
     if bodies:
         reason = "the architecture of the best source without its knowledge"
-        tried.append(Candidate(recipe=scratch(bodies[0]), role="scratch", reason=reason))
+        tried.append(Candidate(recipe=scratch(bodies[0], domain.modality.part_name), role="scratch", reason=reason))
     return plain(
         {
             "schema": 1,

@@ -61,7 +61,7 @@ def rival(name: str) -> Recipe:
     return Recipe(source=f"rival:{name}", bridge=part("bridges", "native"), stages=())
 
 
-def scratch(recipe: Recipe) -> Recipe:
+def scratch(recipe: Recipe, modality: str) -> Recipe:
     """The same architecture over the same bridge without the source's knowledge, trained as from nothing it must be."""
     stage = Stage(
         tuning=part("tunings", "full(layer_decay=1.0, norm_statistics='moving')"),
@@ -72,7 +72,8 @@ def scratch(recipe: Recipe) -> Recipe:
         patience=0,
     )
     source = recipe.source if recipe.source.startswith("scratch:") else f"scratch:{recipe.source}"
-    return Recipe(source=source, bridge=_smaller(recipe.bridge), stages=(stage,))
+    bridge = _smaller(recipe.bridge) if modality == "image" else recipe.bridge
+    return Recipe(source=source, bridge=bridge, stages=(stage,))
 
 
 def _smaller(bridge: Any) -> Any:
@@ -116,8 +117,8 @@ def _ways(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candidat
     if source.startswith("scratch:"):
         base = Recipe(source=source, bridge=bridge, stages=())
         reason = "no pretrained source was given: an architecture by itself"
-        return [Candidate(recipe=scratch(base), role="scratch", reason=reason)]
-    return [*_probes(domain, source, reads, bridge, n), *_tuned(source, reads, bridge)]
+        return [Candidate(recipe=scratch(base, domain.modality.part_name), role="scratch", reason=reason)]
+    return [*_probes(domain, source, reads, bridge, n), *_tuned(domain, source, reads, bridge)]
 
 
 def _probes(domain: Domain, source: str, reads: str, bridge: Any, n: int) -> list[Candidate]:
@@ -140,7 +141,7 @@ def _probes(domain: Domain, source: str, reads: str, bridge: Any, n: int) -> lis
     ]
 
 
-def _tuned(source: str, reads: str, bridge: Any) -> list[Candidate]:
+def _tuned(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candidate]:
     """What moves weights, each from the probe's head (LP-FT, Kumar et al. 2022, arXiv:2202.10054), gentle and short.
 
     Rates and lengths were measured on validation parts of public sets. The whole schedule is run: the score in its
@@ -160,7 +161,8 @@ def _tuned(source: str, reads: str, bridge: Any) -> list[Candidate]:
     else:
         gentle = {"lr": 5e-4, "epochs": 8, "patience": 0, "batch": 16, "decay": 0.02}
         ways = [("partial(blocks=7, layer_decay=0.8, head_scale=2.0)", gentle, stored)]
-    smooth = "supervised" if reads == "text" else "supervised(smoothing=0.05)"
+    named = "supervised(names=True)" if _few(domain) and _named(domain) else "supervised"
+    smooth = named if reads == "text" else "supervised(smoothing=0.05)"
     return [
         Candidate(
             recipe=single(source, bridge, "probe(head='logistic')", tuning, objective=smooth, **length), reason=why

@@ -128,7 +128,11 @@ class Search:
         spent = sum(s.seconds * len(s.attempts) for s in self.transfer())
         seconds = min(seconds, max(LEAST_SCRATCH, spent))  # as long as all of transfer was given, which is fair
         reason = f"the architecture of {best.candidate.recipe.source} without its knowledge"
-        control = Candidate(recipe=scratch(best.candidate.recipe), role="scratch", reason=reason)
+        control = Candidate(
+            recipe=scratch(best.candidate.recipe, self.workshop.domain.modality.part_name),
+            role="scratch",
+            reason=reason,
+        )
         return self._try(control, pairs=1, seconds=seconds)
 
     def transfer(self) -> list[Standing]:
