@@ -192,12 +192,13 @@ class _Run:
             deadline=self.ends,
             watch=order.watch,
             checkpoint=checkpoint,
+            warm=number > 0,
         )
         loop.stop_after, loop.epochs = self._length(stage, loop)
         seen = loop.run()
         _must_be_finite(seen, order.recipe)
         self.ended = seen.ended
-        self.lengths.append((seen.best_epoch or seen.epoch, loop.epochs))
+        self.lengths.append((seen.best_epoch if seen.best else seen.epoch, loop.epochs))
         self.curve += [{**p, "stage": float(number)} for p in seen.curve]
         if checkpoint is not None:
             checkpoint.clear()

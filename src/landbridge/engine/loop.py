@@ -66,6 +66,7 @@ class Loop:
     seed: int
     epochs: int = 1
     stop_after: int = 1
+    warm: bool = False  # the head says something already: a stage that follows another
     deadline: float = math.inf
     watch: Watch = lambda share, best: ""
     checkpoint: Checkpoint | None = None
@@ -81,6 +82,8 @@ class Loop:
         self.average = Average(self.stage.average, self.moving, self.epochs * self.feed.steps)
         if self.checkpoint is not None:
             seen = self.checkpoint.restore(self, seen)
+        if self.warm and not seen.curve and len(self.feed.validation):
+            self._first_look(seen)
         began, spent = self.clock(), seen.curve[-1]["seconds"] if seen.curve else 0.0
         while seen.epoch < self.stop_after and not seen.ended:
             loss = self._epoch(seen)
@@ -205,6 +208,15 @@ class Loop:
             value.backward()
             loss += float(value.detach())
         return loss
+
+    def _first_look(self, seen: Progression) -> None:
+        """The starting point is the first best, so that a stage never ends worse than the one before it."""
+        output, target = self.outputs()
+        seen.best_score = self.task.score(output, target)
+        seen.best_loss = float(self.task.loss(torch.from_numpy(output), torch.from_numpy(target)).mean())
+        seen.best = {n: t.detach().clone() for n, t in self._all().items()}
+        point = {"epoch": 0.0, "seconds": 0.0, "validation": seen.best_score, "validation_loss": seen.best_loss}
+        seen.curve.append(point)
 
     def _look(self, seen: Progression, loss: float, seconds: float) -> None:
         """Evaluate, remember the best, and decide whether to go on."""

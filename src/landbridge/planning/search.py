@@ -69,7 +69,7 @@ class Standing:
     def lengths(self) -> tuple[tuple[int, int], ...]:
         """Best and scheduled epochs of each gradient stage, the median over pairs."""
         columns = zip(*(a.lengths for a in self.attempts.values()), strict=False)
-        return tuple((max(1, round(float(np.median([b for b, _ in c])))), max(e for _, e in c)) for c in columns)
+        return tuple((round(float(np.median([b for b, _ in c]))), max(e for _, e in c)) for c in columns)
 
 
 @dataclass
@@ -126,7 +126,7 @@ class Search:
         if best is None or best.candidate.recipe.source.startswith(("scratch:", "rival:")):
             return None
         spent = sum(s.seconds * len(s.attempts) for s in self.transfer())
-        seconds = min(seconds, max(LEAST_SCRATCH, spent))  # as long as all of transfer was given, which is fair
+        seconds = min(seconds, max(LEAST_SCRATCH, spent))  # as long as all of transfer, which is fair
         reason = f"the architecture of {best.candidate.recipe.source} without its knowledge"
         control = Candidate(
             recipe=scratch(best.candidate.recipe, self.workshop.domain.modality.part_name),

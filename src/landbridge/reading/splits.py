@@ -9,6 +9,7 @@ import numpy as np
 from landbridge.core import seeds
 from landbridge.core.domain import Fold, Pair
 
+SMALL = 1_000  # rows below which one validation set says too little
 FEW = 50  # examples a class in what is not test, below which splits are repeated
 FOLDS, FOLD_PAIRS, OFFICIAL_PAIRS = 5, 3, 5
 VALIDATION = 0.2
@@ -60,7 +61,9 @@ def make_folds(plan: Plan) -> tuple[tuple[Fold, ...], str]:
         made = _folds(plan, FOLDS, FOLD_PAIRS)
         return made, f"{FOLDS} folds with {FOLD_PAIRS} train/validation pairs each, as labels are few"
     rest, test = _cut(plan, rows, _test_share(len(rows)), "test")
-    return (Fold(test=test, pairs=_pairs(plan, rest, 1, 0)),), "one stratified test set and one validation set"
+    pairs = _pairs(plan, rest, FOLD_PAIRS if len(rest) < SMALL else 1, 0)
+    how = "one validation set" if len(pairs) == 1 else f"{len(pairs)} train/validation pairs, as rows are few"
+    return (Fold(test=test, pairs=pairs),), f"one stratified test set and {how}"
 
 
 def cut(
@@ -127,8 +130,8 @@ def _official_test(plan: Plan) -> tuple[tuple[Fold, ...], str]:
             Fold(test=test, pairs=(Pair(train=kept, validation=validation),)),
         ), "the test as given; validation by time"
     few = plan.per_class * len(train) / len(plan) < FEW
-    pairs = _pairs(plan, train, OFFICIAL_PAIRS if few else 1, 0)
-    how = f"{len(pairs)} train/validation pairs, as labels are few" if few else "validation drawn from train"
+    pairs = _pairs(plan, train, OFFICIAL_PAIRS if few else FOLD_PAIRS if len(train) < SMALL else 1, 0)
+    how = f"{len(pairs)} train/validation pairs, as labels are few" if len(pairs) > 1 else "validation drawn from train"
     return (Fold(test=test, pairs=pairs),), f"the test as given; {how}"
 
 
