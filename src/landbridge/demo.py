@@ -19,7 +19,8 @@ from landbridge.core.errors import UnknownName
 from landbridge.core.files import new_folder, write_bytes
 
 FIELDS = (
-    "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "spatial", "special", "stats",
+    "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize",
+    "signal", "sparse", "spatial", "special", "stats",
 )  # fmt: skip
 NAMES = ("digits", "docs")
 

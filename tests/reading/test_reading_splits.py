@@ -56,11 +56,19 @@ def test_groups_never_part(groups: int, seed: int) -> None:
 
 
 def test_many_labels_give_one_stratified_split() -> None:
-    strata = np.repeat([0, 1], [900, 100])
+    strata = np.repeat([0, 1], [1800, 200])
     folds, _ = make_folds(plan(strata))
     assert (len(folds), len(folds[0].pairs)) == (1, 1)
-    assert np.bincount(strata[folds[0].test]).tolist() == [180, 20]
-    assert np.bincount(strata[folds[0].pairs[0].validation]).tolist() == [144, 16]
+    assert np.bincount(strata[folds[0].test]).tolist() == [360, 40]
+    assert np.bincount(strata[folds[0].pairs[0].validation]).tolist() == [288, 32]
+
+
+def test_few_rows_with_enough_labels_give_one_test_and_repeated_pairs() -> None:
+    strata = np.repeat([0, 1], [600, 400])
+    folds, how = make_folds(plan(strata))
+    assert (len(folds), len(folds[0].pairs)) == (1, 3)
+    assert "3 train/validation pairs" in how
+    assert len({tuple(p.validation) for p in folds[0].pairs}) == 3
 
 
 def test_few_labels_give_folds_of_repeated_pairs() -> None:

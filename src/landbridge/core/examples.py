@@ -44,7 +44,8 @@ class Blob:
             else:
                 data = self.path.read_bytes()
         except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise DataError(f"{self.name}: cannot be read ({str(error)[:160]}); check the file and its permissions") from error
+            why = str(error)[:160]
+            raise DataError(f"{self.name}: cannot be read ({why}); check the file and its permissions") from error
         if not data:
             raise DataError(f"{self.name}: the file is empty (0 bytes); remove or replace it")
         return data

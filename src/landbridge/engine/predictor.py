@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from landbridge.core import codec, registry
 from landbridge.core.contracts import Predictor, Task
@@ -106,7 +107,7 @@ def rebuild(
     bridge = codec.from_json("bridges", facts["bridge"])
     body = bridge.connect(body, facts["facts"])
     head = Head.from_spec(facts["head"])
-    head.load_state_dict({n[5:]: torch.from_numpy(np.array(a)) for n, a in arrays.items() if n.startswith("head/")})
+    _fill(head, "head/", arrays, "head of the artifact", strict=True)
     model = Model(body, head, taps=facts["taps"])
     return ModelPredictor(
         model, source=facts["source"], bridge=bridge, facts=facts["facts"], origin=facts["source_sha256"]
@@ -120,15 +121,20 @@ def _rebuilt_body(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], fi
     )
     if not facts["complete"] and weights_hash(body.net) != facts["source_sha256"]:
         raise ArtifactError(f"the installed weights of {source} are not those the artifact was made from; reinstall it")
-    weights = {n[5:]: torch.from_numpy(np.array(a)) for n, a in arrays.items() if n.startswith("body/")}
+    _fill(body.net, "body/", arrays, f"architecture of {source}", strict=bool(facts["complete"]))
+    return body
+
+
+def _fill(module: nn.Module, prefix: str, arrays: Mapping[str, np.ndarray], what: str, *, strict: bool) -> None:
+    """Load the arrays under a prefix into a module; without `strict` some may be left out, never added."""
+    weights = {n[len(prefix) :]: torch.from_numpy(np.array(a)) for n, a in arrays.items() if n.startswith(prefix)}
     try:
-        _, unexpected = body.net.load_state_dict(weights, strict=bool(facts["complete"]))
+        _, unexpected = module.load_state_dict(weights, strict=strict)
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
-        raise ArtifactError(f"the weights do not fit the architecture of {source}: {first}") from error
+        raise ArtifactError(f"the weights do not fit the {what}: {first}") from error
     if unexpected:
-        raise ArtifactError(f"the weights do not fit the architecture of {source}: unexpected {unexpected[0]}")
-    return body
+        raise ArtifactError(f"the weights do not fit the {what}: unexpected {unexpected[0]}")
 
 
 def open_source(source: str, *, weights: bool = True, modality: str | None = None) -> Body:
