@@ -31,6 +31,7 @@ LEAST_SCRATCH = 40.0  # seconds that the scratch control may take however quick 
 RESAMPLES = 200  # of the validation rows, for the error of a difference
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
 RESAMPLES = 50  # of the rows for a standard error
+LEAST_ERROR = 0.3  # of one row: that of a share of 0.9, so that a perfect leader drops nobody for one mistake
 EARLY = 0.3  # of its schedule after which a trial may be dropped
 
 
@@ -268,7 +269,7 @@ class Search:
         output, target = leader.attempts[pair].output, self.workshop.domain.targets[rows]
         scores = task.resampled(output, target, weights, (task.metric,))[task.metric]
         scores = scores[np.isfinite(scores)]
-        return float(scores.std()) if len(scores) > 1 else math.inf
+        return max(float(scores.std()), LEAST_ERROR / math.sqrt(len(rows))) if len(scores) > 1 else math.inf
 
     def _tick(self, candidate: Candidate, share: float) -> None:
         best = self.best(self.standings)
