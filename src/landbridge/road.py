@@ -26,7 +26,7 @@ from landbridge.engine.journal import Journal
 from landbridge.engine.precision import pick_device
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.candidates import Candidate, controls, propose, scratch
+from landbridge.planning.candidates import ASKED, Candidate, controls, propose, scratch
 from landbridge.planning.judge import TRANSFER, Opened, final_fit, open_test, pool, seen_as
 from landbridge.planning.search import Search, state_folder
 from landbridge.planning.sources import default_sources, readable
@@ -358,7 +358,7 @@ def _asked(recipes: Sequence[Recipe], domain: Domain) -> list[Candidate]:
             rival_of(recipe, domain)
         else:
             readable(recipe.source, domain, weights=True)
-    return [Candidate(recipe=r, reason="asked for", role=_role(r)) for r in recipes]
+    return [Candidate(recipe=r, reason=ASKED, role=_role(r)) for r in recipes]
 
 
 def _role(recipe: Recipe) -> str:

@@ -15,6 +15,7 @@ from landbridge.core.errors import UsageError
 from landbridge.core.recipe import Recipe, Stage
 
 BRIDGES = {"spectrogram": "spectrogram(size=64)", "plot": "plot(size=96)"}  # small pictures say as much and cost less
+ASKED = "asked for"  # the reason of a recipe that a person named: it is run as it stands
 SCRATCH_PIXELS = 96  # edge of the pictures on which the control learns from nothing
 FEW = 50  # labels a class below which a small set counts as few
 
@@ -64,7 +65,7 @@ def rival(name: str) -> Recipe:
 def scratch(recipe: Recipe, modality: str) -> Recipe:
     """The same architecture over the same bridge without the source's knowledge, trained as from nothing it must be."""
     stage = Stage(
-        tuning=part("tunings", "full(layer_decay=1.0, norm_statistics='moving')"),
+        tuning=part("tunings", "full(layer_decay=1.0, head_scale=1.0, norm_statistics='moving')"),
         objectives=(part("objectives", "supervised"),),
         lr=2e-3,
         batch=16,

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from landbridge.core.seeds import numpy_generator, stream
 from landbridge.engine.attempt import Attempt, Order, attempt
 from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.candidates import Candidate, scratch
+from landbridge.planning.candidates import ASKED, Candidate, scratch
 
 CAUTION = 0.7  # of the rows that would just fit are read
 LEAST_SCRATCH = 40.0  # seconds that the scratch control may take however quick transfer was
@@ -32,7 +32,7 @@ RESAMPLES = 200  # of the validation rows, for the error of a difference
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
 RESAMPLES = 50  # of the rows for a standard error
 LEAST_ERROR = 0.3  # of one row: that of a share of 0.9, so that a perfect leader drops nobody for one mistake
-EARLY = 0.3  # of its schedule after which a trial may be dropped
+EARLY = 0.6  # of its schedule after which a trial may be dropped; in its middle, at full rate, it looks worse
 
 
 @dataclass
@@ -180,13 +180,20 @@ class Search:
         return 0.2 * room if math.isfinite(room) else 0.0
 
     def _worth(self, slow: list[Candidate]) -> list[Candidate]:
-        """Gradient recipes of the sources in the order of their probes; a bridge that probes worse is left out."""
-        probes = {(_road(s.candidate.recipe)): s.score for s in self.transfer()}
-        if not probes:
-            return slow
-        known = [c for c in slow if _road(c.recipe) in probes]
-        rest = [c for c in slow if _road(c.recipe) not in probes]
-        return sorted(known, key=lambda c: -probes[_road(c.recipe)]) + rest
+        """Gradient recipes in the order of their sources' probes, over the bridge that probed best for the source."""
+        best: dict[str, Standing] = {}
+        for standing in self.transfer():
+            source = standing.candidate.recipe.source
+            if source not in best or standing.score > best[source].score:
+                best[source] = standing
+        moved = [
+            replace(c, recipe=replace(c.recipe, bridge=best[c.recipe.source].candidate.recipe.bridge))
+            if c.recipe.source in best and c.reason != ASKED
+            else c
+            for c in slow
+        ]
+        worth = {s: -standing.score for s, standing in best.items()}
+        return sorted(moved, key=lambda c: worth.get(c.recipe.source, math.inf))
 
     def _skip(self, candidate: Candidate, why: str) -> None:
         standing = Standing(candidate, self.fold.pairs)
@@ -319,10 +326,6 @@ def _shrunk(pair: Pair, domain: Domain, share: float, seed: int) -> Pair:
     train = rng.permutation(pair.train)[: max(least, int(share * len(pair.train)))]
     validation = rng.permutation(pair.validation)[: max(least, int(share * len(pair.validation)))]
     return Pair(train=np.sort(train), validation=np.sort(validation))
-
-
-def _road(recipe: Recipe) -> str:
-    return json.dumps([recipe.source, recipe.to_json()["bridge"]])
 
 
 def _key(recipe: Recipe, fold: int, pair: int, seed: int, domain: Domain) -> str:
