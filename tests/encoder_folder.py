@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
+
 import torch
 import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -11,10 +12,8 @@ TEXT = "river stone bridge engine wheel motor the a one of some many few class"
 WORDS = ["[PAD]", "[UNK]", *TEXT.split()]
 
 
-@pytest.fixture(scope="session")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of the encoder."""
-    folder = tmp_path_factory.mktemp("encoder")
+def write_encoder(folder: Path) -> str:
+    """Write it and return its address."""
     config = hf.BertConfig(vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=3, num_attention_heads=2,
                            intermediate_size=24, max_position_embeddings=40, pad_token_id=0)  # fmt: skip
     with torch.random.fork_rng(devices=[]):

@@ -1,0 +1,66 @@
+"""What is proposed for each kind and size of data, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from landbridge.core.errors import UsageError
+from landbridge.core.recipe import Recipe
+from landbridge.planning.candidates import controls, part, propose, routes, scratch, single
+from landbridge.planning.sources import default_sources, readable
+from landbridge.testing import toy_domain
+
+
+@pytest.mark.parametrize(
+    ("modality", "reads", "bridge"),
+    [("text", "text", "native"), ("image", "image", "native"), ("audio", "image", "spectrogram"),
+     ("series", "image", "plot"), ("table", "text", "describe")],
+)  # fmt: skip
+def test_every_modality_has_a_road_and_is_proposed_probes_first(modality: str, reads: str, bridge: str) -> None:
+    assert bridge in routes(modality, reads)
+    found = propose(toy_domain(modality), [(f"toy:{reads}", reads)])
+    names = [c.recipe.stages[-1].tuning.part_name for c in found]
+    assert names[0] == "probe" and "probe" not in names[names.index(next(n for n in names if n != "probe")) :]
+    assert all(c.reason and c.role == "candidate" for c in found)
+    assert len({c.recipe for c in found}) == len(found)
+    tuned = [c.recipe for c in found if c.recipe.stages[-1].tuning.part_name != "probe"]
+    assert tuned and all(Recipe.from_json(r.to_json()) == r for r in tuned)
+
+
+def test_where_no_bridge_leads_the_way_out_is_said() -> None:
+    assert routes("image", "text") == []
+    with pytest.raises(UsageError, match="no bridge leads from image to the given sources"):
+        propose(toy_domain("image"), [("toy:text", "text")])
+    assert propose(toy_domain("image"), [("toy:text", "text"), ("toy:image", "image")])
+
+
+def test_names_are_examples_only_where_labels_are_few_and_classes_are_words() -> None:
+    def named(domain) -> bool:
+        return any("names=True" in c.recipe.name for c in propose(domain, [("toy:text", "text")]))
+
+    few = toy_domain("text", rows=60)
+    assert named(few) and not named(toy_domain("text", rows=600))
+    assert not named(replace(few, task=type(few.task).from_labels(["0", "1"])))
+
+
+def test_controls_are_the_trivial_one_and_the_rivals_of_the_modality() -> None:
+    for modality, rival in {"text": "tfidf", "image": "pixels", "audio": "melstats", "table": "boosted",
+                            "series": "rocket"}.items():  # fmt: skip
+        found = {c.recipe.source: c.role for c in controls(toy_domain(modality))}
+        assert found["rival:trivial"] == "trivial" and found[f"rival:{rival}"] == "rival"
+        assert list(found.values()).count("trivial") == 1
+
+
+def test_the_scratch_control_is_the_same_architecture_over_the_same_bridge() -> None:
+    recipe = single("toy:image", part("bridges", "native"), "probe", "full")
+    control = scratch(recipe, "image")
+    assert control.source == "scratch:toy:image" and control.bridge == recipe.bridge
+    assert scratch(control, "image").source == "scratch:toy:image"
+
+
+def test_sources_at_hand_are_those_that_a_bridge_reaches() -> None:
+    assert "embedded:minilm" in default_sources(toy_domain("text"))
+    assert "embedded:minilm" not in default_sources(toy_domain("image"))
+    assert readable("scratch:convnet", toy_domain("image")) == ("scratch:convnet", "image")

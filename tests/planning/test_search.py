@@ -1,0 +1,242 @@
+"""The search within its time; the choice on validation; the test opened once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from landbridge.core import codec
+from landbridge.core.clock import Budget
+from landbridge.core.domain import Domain, Fold, Pair
+from landbridge.core.errors import OutOfTimeError
+from landbridge.core.finding import Trial
+from landbridge.core.progress import Tick
+from landbridge.engine.attempt import Attempt
+from landbridge.engine.journal import Journal
+from landbridge.engine.workshop import Workshop
+from landbridge.planning.candidates import Candidate, controls, rival, single
+from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, winners
+from landbridge.planning.search import Search, Standing, _key, _shrunk, state_folder
+from landbridge.road import _verdict
+from landbridge.testing import toy_domain
+
+NATIVE = codec.parse("bridges", "native")
+
+
+class Clock:
+    """Seconds that pass only when an attempt begins."""
+
+    def __init__(self, step: float) -> None:
+        self.time, self.step, self.began = 0.0, step, 0
+
+    def __call__(self, tick: Tick) -> None:
+        """Progress: an attempt of its own takes `step` seconds."""
+        if tick.stage == "compare" and tick.done == 0.0:
+            self.time += self.step
+            self.began += 1
+
+
+def two_pairs(domain: Domain) -> Domain:
+    """The same test rows, the rest divided in two ways."""
+    fold = domain.folds[0]
+    rest = fold.rest
+    pairs = (fold.pairs[0], Pair(train=rest[len(rest) // 3 :], validation=rest[: len(rest) // 3]))
+    return domain.with_folds(Fold(test=fold.test, pairs=pairs))
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Search]:
+    """A search over toy texts."""
+
+    def build(domain: Domain | None = None, seconds: float | None = None, step: float = 0.0) -> Search:
+        clock = Clock(step)
+        chosen = domain if domain is not None else toy_domain("text", rows=40)
+        workshop = Workshop(chosen, device=torch.device("cpu"), folder=tmp_path / "work", progress=clock)
+        budget = Budget(seconds=seconds, now=lambda: clock.time, began=0.0)
+        return Search(workshop, chosen.folds[0], 0, budget, Journal(tmp_path / "journal"), 0)
+
+    return build
+
+
+def candidates(encoder: str) -> list[Candidate]:
+    """Two probes and a short tuning."""
+    recipes = [single(encoder, NATIVE, "probe"), single(encoder, NATIVE, "probe(head='ridge')"),
+               single(encoder, NATIVE, "probe", "full", epochs=1)]  # fmt: skip
+    return [Candidate(recipe=r, reason="a test") for r in recipes]
+
+
+def standing(search: Search, role: str, scores: dict[int, float], seconds: float = 1.0) -> Standing:
+    """A standing with made-up results."""
+    recipe = rival("trivial")
+    made = Standing(Candidate(recipe=recipe, reason="", role=role), search.fold.pairs)
+    for pair, score in scores.items():
+        rows = search.fold.pairs[pair].validation
+        trial = Trial(name=role, recipe={}, validation=score, seconds=seconds)
+        made.attempts[pair] = Attempt(trial=trial, predictor=None, output=np.zeros((len(rows), 2), np.float32))
+    return made
+
+
+def test_without_a_limit_everything_is_tried_on_every_pair(make: Callable[..., Search], encoder: str) -> None:
+    search = make(two_pairs(toy_domain("text", rows=40)))
+    found = search.run(candidates(encoder), controls(search.workshop.domain), 0.0)
+    by_name = {s.candidate.recipe.name: s for s in found}
+    assert {s.trial.status for s in found} <= {"done", "eliminated"}
+    assert all(set(s.attempts) == {0, 1} for s in found if s.candidate.role == "candidate")
+    assert all(set(s.attempts) == {0} for s in found if s.candidate.role != "candidate")
+    probe = by_name[f"probe on transformers:{Path(encoder).name}"] if len(encoder) >= 48 else found[2]
+    scores = [a.trial.validation for a in probe.attempts.values()]
+    assert probe.trial.validation == pytest.approx(np.mean(scores))
+    assert probe.trial.interval == (min(scores), max(scores))
+
+
+@pytest.mark.parametrize(("seconds", "started"), [(1000.0, 5), (9.0, 4), (0.5, 3), (-20.0, 3)])
+def test_the_search_keeps_to_its_clock_and_allots_no_negative_time(
+    make: Callable[..., Search], encoder: str, monkeypatch: pytest.MonkeyPatch, seconds: float, started: int
+) -> None:
+    search = make(seconds=seconds, step=2.0)
+    allotted: list[float] = []
+    real = Search._attempt
+    monkeypatch.setattr(
+        Search, "_attempt", lambda self, s, pair, left: (allotted.append(left), real(self, s, pair, left))[1]
+    )
+    found = search.run(candidates(encoder), controls(search.workshop.domain), 1.0)
+    assert all(left >= 0.0 for left in allotted)
+    assert search.workshop.progress.began <= started and search.transfer()
+    late = [s.trial for s in found if not s.attempts]
+    assert all(t.status == "out of time" and t.validation is None for t in late)
+    assert len(found) == 5
+
+
+def test_a_failure_is_recorded_and_the_rest_goes_on(make: Callable[..., Search], encoder: str) -> None:
+    bad = Candidate(recipe=single(encoder, NATIVE, "probe", "lora(targets='nowhere')"), reason="")
+    search = make()
+    search.run([bad, candidates(encoder)[0]], [], 0.0)
+    failed = next(s for s in search.standings if s.candidate is bad)
+    assert failed.trial.status == "failed" and "match no layer" in failed.trial.reason
+    assert len(search.transfer()) == 1
+
+
+def test_an_interrupted_search_finds_its_attempts_again(make: Callable[..., Search], encoder: str) -> None:
+    first, second = make(), make()
+    first.run(candidates(encoder)[:1], controls(first.workshop.domain), 0.0)
+    second.run(candidates(encoder)[:1], controls(second.workshop.domain), 0.0)
+    assert second.workshop.progress.began == 0 and second.journal.taken == 3
+    for one, two in zip(first.standings, second.standings, strict=True):
+        assert one.score == two.score and all(a.predictor is None for a in two.attempts.values())
+    opened = open_test(second, 0.0)  # weights are trained again
+    assert set(opened.outputs) == {TRANSFER, "trivial", "rival"}
+
+
+def test_the_key_changes_with_all_that_decides_an_attempt() -> None:
+    recipe, domain = rival("trivial"), toy_domain("text")
+    other = toy_domain("text", rows=52)
+    keys = [_key(recipe, 0, 0, 1, domain), _key(rival("tfidf"), 0, 0, 1, domain), _key(recipe, 1, 0, 1, domain),
+            _key(recipe, 0, 1, 1, domain), _key(recipe, 0, 0, 2, domain), _key(recipe, 0, 0, 1, other)]  # fmt: skip
+    assert len(set(keys)) == 6 and keys[0] == _key(rival("trivial"), 0, 0, 1, toy_domain("text"))
+    assert state_folder(Path("a/out")) == Path("a/.out.state")
+
+
+def test_the_choice_is_made_over_pairs_that_all_share_and_among_equals_is_the_cheapest(
+    make: Callable[..., Search],
+) -> None:
+    search = make(two_pairs(toy_domain("text", rows=40)))
+    lucky = standing(search, "candidate", {0: 0.6, 1: 1.0})
+    rival_ = standing(search, "rival", {0: 0.7})
+    assert lucky.score == 0.8 and Search.best([lucky, rival_]) is rival_
+    cheap = standing(search, "candidate", {0: 0.7}, seconds=0.1)
+    assert Search.best([rival_, cheap, lucky]) is cheap and Search.best([]) is None
+    search.standings = [lucky, rival_, cheap, standing(search, "trivial", {0: 0.1})]
+    found = winners(search)
+    assert found == {TRANSFER: cheap, "rival": rival_, "trivial": search.standings[3]}
+
+
+def test_the_error_of_a_leader_is_in_the_units_of_the_metric(make: Callable[..., Search]) -> None:
+    search = make(toy_domain("text", rows=400))
+    leader = standing(search, "candidate", {0: 0.5})
+    rows = len(search.fold.pairs[0].validation)
+    assert search._standard_error(leader, 0) == pytest.approx(0.5 / math.sqrt(rows), rel=0.35)
+    target = search.workshop.domain.targets[search.fold.pairs[0].validation]
+    leader.attempts[0].output[np.arange(rows), target] = 9.0
+    assert search._standard_error(leader, 0) == pytest.approx(0.3 / math.sqrt(rows))
+
+
+def test_shrunk_pairs_keep_enough_rows_and_stay_inside(make: Callable[..., Search]) -> None:
+    domain = toy_domain("text", rows=80)
+    pair = domain.folds[0].pairs[0]
+    small = _shrunk(pair, domain, 0.5, 0)
+    assert (
+        len(small.train) == 20 and set(small.train) <= set(pair.train) and set(small.validation) <= set(pair.validation)
+    )
+    assert len(_shrunk(pair, domain, 0.0, 0).train) == 6 and len(_shrunk(pair, domain, 1.0, 0).train) == 40
+    again = _shrunk(pair, domain, 0.5, 0)
+    assert np.array_equal(small.train, again.train) and (np.diff(small.train) > 0).all()
+
+
+def test_where_reading_all_rows_is_too_slow_some_are_read(make: Callable[..., Search], encoder: str) -> None:
+    search = make(toy_domain("text", rows=80), seconds=60.0)
+    real, asked = search.workshop.features, []
+
+    def slow(road, taps, rows, *, ends=math.inf):
+        asked.append(len(rows))
+        if math.isfinite(ends):
+            raise OutOfTimeError("too slow", 0.5)
+        return real(road, taps, rows, ends=ends)
+
+    search.workshop.features = slow
+    search.run(candidates(encoder)[:1], [], 0.0)
+    (only,) = search.transfer()
+    assert len(only.pairs[0].train) == 14 and asked[1] == 14 and only.trial.status == "done"
+    done, again = refit(search.workshop, only, search.fold, 0, 1000.0)
+    assert not again and done is only.attempts[0]  # all rows would be too slow again
+
+
+def test_a_refit_is_made_where_there_is_room_and_something_to_gain(make: Callable[..., Search], encoder: str) -> None:
+    search = make()
+    search.run(candidates(encoder)[:1], [], 0.0)
+    only, fold = search.standings[0], search.fold
+    assert refit(search.workshop, only, fold, 0, math.inf)[1] is True
+    kept, again = refit(search.workshop, only, fold, 0, -5.0)
+    assert again is False and kept is only.attempts[0]
+    whole = Fold(test=fold.test, pairs=(Pair(train=fold.rest, validation=fold.rest[:0]),))
+    only.pairs = (Pair(train=fold.rest, validation=fold.pairs[0].validation),)
+    assert refit(search.workshop, only, whole, 0, math.inf)[1] is False  # no more rows than it has seen
+
+
+def test_the_test_is_opened_for_every_role_on_the_same_rows(make: Callable[..., Search], encoder: str) -> None:
+    search = make()
+    domain = search.workshop.domain
+    search.run(candidates(encoder)[:2], controls(domain), 0.0)
+    opened = open_test(search, 0.0)
+    assert np.array_equal(opened.fold.test, search.fold.test)
+    judgement, by_role = pool(domain, [opened], 0)
+    assert set(by_role) == {TRANSFER, "trivial", "rival"} and set(judgement.controls) == {"trivial", "rival"}
+    assert np.array_equal(judgement.output, by_role[opened.chosen])
+    leader = Search.best(list(opened.winners.values()))
+    assert opened.winners[opened.chosen] is leader
+    for role in by_role:  # each role is calibrated on its own validation outputs
+        own = seen_as(domain, judgement, [opened], role)
+        assert np.array_equal(own.validation_output, opened.winners[role].attempts[0].output)
+        assert np.array_equal(own.validation_target, domain.targets[opened.winners[role].validation])
+
+
+def test_choice_is_by_validation_but_a_loss_delivers_the_control(make: Callable[..., Search], encoder: str) -> None:
+    search = make(toy_domain("text", rows=200))
+    domain = search.workshop.domain
+    search.run(candidates(encoder)[:1], controls(domain), 0.0)
+    opened = open_test(search, 0.0)
+    target = domain.targets[search.fold.test]
+    right = 6.0 * np.eye(2, dtype=np.float32)[target]
+    opened.outputs |= {TRANSFER: right[:, ::-1].copy(), "rival": right}
+    for chosen, keep, role in [(TRANSFER, "", "rival"), (TRANSFER, TRANSFER, TRANSFER), ("rival", "", "rival"),
+                               ("rival", TRANSFER, TRANSFER)]:  # fmt: skip
+        opened.chosen = chosen
+        judgement, by_role = pool(domain, [opened], 0)
+        delivered, findings, gain = _verdict(domain, judgement, by_role, [opened], keep)
+        assert delivered == role and gain["verdict"] == "loss" and gain["value"] == pytest.approx(-1.0)
+        measured = next(f for f in findings if f.name.startswith("test."))
+        assert measured.value == pytest.approx(1.0 if role == "rival" else 0.0)
