@@ -53,10 +53,11 @@ def test_controls_are_the_trivial_one_and_the_rivals_of_the_modality() -> None:
         assert list(found.values()).count("trivial") == 1
 
 
-def test_the_scratch_control_is_the_same_architecture_over_the_same_bridge() -> None:
+def test_the_scratch_control_is_the_same_architecture_over_the_same_bridge_in_small() -> None:
     recipe = single("toy:image", part("bridges", "native"), "probe", "full")
     control = scratch(recipe, "image")
-    assert control.source == "scratch:toy:image" and control.bridge == recipe.bridge
+    assert control.source == "scratch:toy:image" and control.bridge == part("bridges", "native(size=96)")
+    assert scratch(recipe, "audio").bridge == recipe.bridge and not scratch(recipe, "audio").stages[0].patience
     assert scratch(control, "image").source == "scratch:toy:image"
 
 
