@@ -20,7 +20,7 @@ from landbridge.engine.attempt import Attempt, Order, attempt
 from landbridge.engine.precision import pick_precision
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.search import Search, Standing
+from landbridge.planning.search import Search, Standing, refits
 
 TRANSFER = "transfer"
 SAMPLE = 64  # test rows on which the time of the others is foretold
@@ -100,7 +100,8 @@ def refit(workshop: Workshop, standing: Standing, fold: Fold, seed: int, room: f
     growth = len(rest) / max(1, len(standing.pairs[first].train))
     share = sum(best for best, _ in standing.lengths) / max(1, len(trial.trial.curve)) if standing.lengths else 1.0
     wanted = standing.seconds * growth * min(1.0, share) * 1.1
-    if trial.predictor is not None and (wanted > room or growth < LEAST_GROWTH):
+    again = refits(fold) or not standing.lengths
+    if trial.predictor is not None and (wanted > room or growth < LEAST_GROWTH or not again):
         return trial, False
     try:
         return final_fit(workshop, standing.candidate.recipe, rest, standing.lengths, seed, max(1.0, room)), True

@@ -28,6 +28,7 @@ from landbridge.planning.candidates import ASKED, Candidate, scratch
 
 CAUTION = 0.7  # of the rows that would just fit are read
 LEAST_SCRATCH = 40.0  # seconds that the scratch control may take however quick transfer was
+MANY_ROWS = 3_000  # rows from which a second training is not worth its time
 RESAMPLES = 200  # of the validation rows, for the error of a difference
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
 RESAMPLES = 50  # of the rows for a standard error
@@ -103,7 +104,9 @@ class Search:
         slow = self._worth(slow)
         for number, candidate in enumerate(slow):
             room = deadline - (self.budget.spent - began)
-            share = (room - self._scratch_seconds(room)) / (len(slow) - number) / 2  # its refit costs as much again
+            share = room / (len(slow) - number)
+            if refits(self.fold):
+                share /= 2  # of which the refit may take as much again
             if share < 2.0 and math.isfinite(share) and self.transfer():
                 self._skip(candidate, "out of time")
                 continue
@@ -175,9 +178,6 @@ class Search:
         ]
         difference = scores[0][task.metric] - scores[1][task.metric]
         return float(np.nanstd(difference)) * math.sqrt(len(pairs))  # rows come up in several pairs: no new evidence
-
-    def _scratch_seconds(self, room: float) -> float:
-        return 0.2 * room if math.isfinite(room) else 0.0
 
     def _worth(self, slow: list[Candidate]) -> list[Candidate]:
         """Gradient recipes in the order of their sources' probes, over the bridge that probed best for the source."""
@@ -312,6 +312,11 @@ class Search:
             epochs=first.epochs,
             curve=first.curve,
         )
+
+
+def refits(fold: Fold) -> bool:
+    """Whether a gradient recipe is trained again on all rows that are not test: where rows are few, each counts."""
+    return len(fold.rest) < MANY_ROWS
 
 
 def _closed(recipe: Recipe) -> bool:
