@@ -99,6 +99,15 @@ def test_probes_share_features_and_each_row_is_read_once(make: Make, encoder: st
     assert one.lengths == () and one.trial.status == "done" and one.trial.peak_mb > 0
 
 
+def test_a_solved_head_counts_as_large_as_it_became(make: Make, encoder: str) -> None:
+    workshop = make(toy_domain("text", rows=48))
+    rows = len(workshop.domain.folds[0].pairs[0].train)
+    bent = run(workshop, encoder, "probe(head='kernel')")
+    assert bent.trial.trainable == 2 * rows + 2 > run(workshop, encoder, "probe").trial.trainable == 2 * 16 + 2
+    released = run(workshop, encoder, "gradual(step=1)", epochs=10, patience=0)
+    assert released.trial.trainable == released.trial.total  # each level counts once it moves
+
+
 def test_class_names_are_examples_where_wished(make: Make, encoder: str) -> None:
     domain = toy_domain("text", rows=24)
     task = domain.task.__class__.from_labels(["river", "engine"] * 2)

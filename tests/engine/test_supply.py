@@ -89,7 +89,7 @@ def test_views_change_training_inputs_only_and_repeat_with_the_generator() -> No
         assert torch.equal(s.target, torch.from_numpy(domain.targets[s.index.numpy()]))
         assert not torch.allclose(s.inputs["pixels"], supply.inputs(s.index.numpy())["pixels"])
     feed = Feed(supply=supply, train=pair.train, validation=pair.validation, size=2, augment=True)
-    checked = [(pair.validation[p], b) for p, b in feed.check()]
+    checked = [(pair.validation[p], b) for p, b in feed.check(lambda batch: batch)]
     assert sorted(np.concatenate([r for r, _ in checked])) == sorted(pair.validation)
     for rows, batch in checked:
         assert torch.equal(batch.inputs["pixels"], supply.inputs(rows)["pixels"])

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from landbridge.core import codec, registry
+from landbridge.core.batch import Batch
 from landbridge.core.contracts import Handle, Memory, Predictor, Task
 from landbridge.core.domain import Domain
 from landbridge.core.errors import LandbridgeError, UsageError
@@ -28,6 +29,7 @@ from landbridge.engine.workshop import Road, Workshop
 from landbridge.nn.heads import Head
 
 STORED_VIEWS = 4
+LATE = "out of time"  # how the loop says that its deadline cut a stage short
 MARGIN = 0.9  # of the time allowed is planned for; the rest is for evaluation and noise
 
 
@@ -139,13 +141,13 @@ class _Run:
         domain, order = self.workshop.domain, self.order
         handle: Handle = stage.tuning.attach(self.model)
         states = [o.begin(self.model, domain, order.train, self.memory) for o in stage.objectives]
-        self.trainable = max(self.trainable, parameters(self.model)[0])
         solver = stage.objectives[0]
         if handle.closed_form and len(stage.objectives) == 1 and isinstance(solver, Solves):
             self._solve(solver)
         else:
             self._train(number, stage, handle, states)
             self.pristine = False
+        self.trainable = max(self.trainable, parameters(self.model)[0])  # a solved head may have become larger
         for objective, state in zip(stage.objectives, states, strict=True):
             self.memory = objective.end(self.model, state, self.memory)
         if isinstance(stage.tuning, Exports):
@@ -197,7 +199,7 @@ class _Run:
         loop.stop_after, loop.epochs = self._length(stage, loop)
         seen = loop.run()
         _must_be_finite(seen, order.recipe)
-        self.ended = seen.ended
+        self.ended = self.ended if self.ended == LATE else seen.ended
         self.lengths.append((seen.best_epoch if seen.best else seen.epoch, loop.epochs))
         self.curve += [{**p, "stage": float(number)} for p in seen.curve]
         if checkpoint is not None:
@@ -264,10 +266,13 @@ def _pass(model: Model, road: Road, rows: np.ndarray, device: torch.device, *, f
     model.eval()
     feed = Feed(supply=road.supply, train=rows[:0], validation=rows, size=32, augment=False)
     out: np.ndarray | None = None
-    for positions, batch in feed.check():
+
+    def read(batch: Batch) -> np.ndarray:
         moved = batch.to(device)
         with road.precision.autocast():
-            value = (model.pooled(moved) if features else model.output(moved)).float().cpu().numpy()
+            return (model.pooled(moved) if features else model.output(moved)).float().cpu().numpy()
+
+    for positions, value in feed.check(read):
         out = np.zeros((len(rows), value.shape[1]), np.float32) if out is None else out
         out[positions] = value
     assert out is not None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from landbridge.core.batch import Batch
+from landbridge.engine.memory import batched
 from landbridge.engine.store import Activations
 from landbridge.engine.supply import Supply, in_order, shuffled
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +52,16 @@ class Feed:
                 views = self.supply.views if self.augment else None
                 yield self.supply.batch(rows, views, generator)
 
-    def check(self) -> Iterator[tuple[np.ndarray, Batch]]:
-        """Validation batches with their positions, plain, in an order that costs least padding."""
-        lengths = self.supply.lengths(self.validation)
-        for positions in in_order(self.validation, lengths, 2 * self.size):
+    def check(self, compute: Callable[[Batch], T]) -> Iterator[tuple[np.ndarray, T]]:
+        """What `compute` makes of validation batches, with their positions: plain, in an order that costs least
+        padding, and in smaller pieces where memory asks for it."""
+
+        def one(positions: np.ndarray) -> T:
             rows = self.validation[positions]
-            yield positions, self._stored(rows, 0) if self.stored else self.supply.batch(rows)
+            return compute(self._stored(rows, 0) if self.stored else self.supply.batch(rows))
+
+        lengths = self.supply.lengths(self.validation)
+        return batched(in_order(self.validation, lengths, 2 * self.size), one, "prediction")
 
     def _stored(self, rows: np.ndarray, view: int) -> Batch:
         places = np.searchsorted(self.stored_rows, rows)

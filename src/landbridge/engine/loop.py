@@ -25,6 +25,7 @@ from landbridge.core.seeds import stream, torch_generator
 from landbridge.engine.average import Average
 from landbridge.engine.checkpoint import Checkpoint
 from landbridge.engine.feed import Feed
+from landbridge.engine.memory import is_memory
 from landbridge.engine.precision import Precision
 from landbridge.engine.schedule import rate
 
@@ -184,7 +185,7 @@ class Loop:
             try:
                 return self._backward(batch, generator)
             except (MemoryError, RuntimeError) as error:
-                if not _memory(error):
+                if not is_memory(error):
                     raise
                 size = min(self.micro, len(batch))
                 if size == 1:
@@ -268,10 +269,13 @@ class Loop:
         """Outputs and targets of the validation rows, in order."""
         self.model.eval()
         outputs = np.zeros((len(self.feed.validation), self.task.outputs), np.float32)
-        for positions, batch in self.feed.check():
-            with self.precision.autocast():
-                outputs[positions] = self.model.output(batch.to(self.precision.device)).float().cpu().numpy()
+        for positions, output in self.feed.check(self._output):
+            outputs[positions] = output
         return outputs, self.feed.supply.domain.targets[self.feed.validation]
+
+    def _output(self, batch: Batch) -> np.ndarray:
+        with self.precision.autocast():
+            return self.model.output(batch.to(self.precision.device)).float().cpu().numpy()
 
 
 def _pieces(batch: Batch, most: int) -> Iterator[Batch]:
@@ -280,10 +284,6 @@ def _pieces(batch: Batch, most: int) -> Iterator[Batch]:
     count = -(-n // most)
     for i in range(count):
         yield batch if count == 1 else batch.rows(slice(n * i // count, n * (i + 1) // count))
-
-
-def _memory(error: Exception) -> bool:
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
 
 
 @torch.no_grad()

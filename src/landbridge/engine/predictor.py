@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,7 @@ from landbridge.core import codec, registry
 from landbridge.core.contracts import Predictor, Task
 from landbridge.core.errors import ArtifactError, LandbridgeError
 from landbridge.core.model import Body, Example, Model, weights_hash
+from landbridge.engine.memory import batched
 from landbridge.engine.supply import in_order
 from landbridge.nn.heads import Head
 
@@ -44,11 +45,14 @@ class ModelPredictor:
         pieces: list[np.ndarray] = []
         iterator = iter(examples)
         while chunk := [prepare(e) for e in islice(iterator, CHUNK)]:
+
+            def one(positions: np.ndarray, chunk: Sequence[Mapping[str, np.ndarray]] = chunk) -> np.ndarray:
+                inputs = {k: v.to(device) for k, v in prepare.collate([chunk[p] for p in positions]).items()}
+                return fast(inputs).float().cpu().numpy()
+
             lengths = np.array([max(a.size for a in arrays.values()) for arrays in chunk])
             output: np.ndarray | None = None
-            for positions in in_order(np.arange(len(chunk)), lengths, BATCH):
-                inputs = {k: v.to(device) for k, v in prepare.collate([chunk[p] for p in positions]).items()}
-                piece = fast(inputs).float().cpu().numpy()
+            for positions, piece in batched(in_order(np.arange(len(chunk)), lengths, BATCH), one, "prediction"):
                 output = np.zeros((len(chunk), piece.shape[1]), np.float32) if output is None else output
                 output[positions] = piece
             if output is not None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import copy
 from contextlib import suppress
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from landbridge.core.batch import Inputs
 from landbridge.core.model import Body, Model
+from landbridge.engine.memory import batched
 from landbridge.engine.precision import ALIKE, WORTHWHILE, bfloat16_gain
 
 SAME = 0.99999  # least cosine for a change that should be exact up to rounding
@@ -57,4 +59,8 @@ def alike(reference: Tensor, features: Tensor, least: float) -> bool:
 
 
 def _features(body: Body, inputs: Inputs, dtype: torch.dtype) -> Tensor:
-    return Model(body, nn.Identity()).features(cast(inputs, dtype)).float()
+    model, rows = Model(body, nn.Identity()), np.arange(len(next(iter(inputs.values()))))
+    pieces = batched(
+        [rows], lambda some: model.features(cast({k: v[some] for k, v in inputs.items()}, dtype)).float(), "reading"
+    )
+    return torch.cat([features for _, features in pieces])

@@ -20,6 +20,7 @@ from landbridge.core.batch import Batch
 from landbridge.core.files import resources
 from landbridge.core.model import Model
 from landbridge.core.seeds import torch_generator
+from landbridge.engine.memory import batched
 from landbridge.engine.reader import cast
 from landbridge.engine.supply import Supply, in_order
 
@@ -96,14 +97,18 @@ class ActivationStore:
         order: list[np.ndarray] = []
         lengths: list[np.ndarray] = []
         grid: tuple[int, ...] = ()
+        device = next(model.parameters()).device
+
+        def read(positions: np.ndarray) -> tuple[Tensor, Tensor]:
+            batch = supply.batch(rows[positions], views, generator).to(device)
+            return model.tokens_at(depth, cast(batch.inputs or {}, dtype))
+
         path = self.folder / f"{name}.bf16"
         with resources(path):
             self.folder.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
-                for positions in in_order(rows, supply.lengths(rows), size):
-                    device = next(model.parameters()).device
-                    batch = supply.batch(rows[positions], views, generator).to(device)
-                    tokens, mask = model.tokens_at(depth, cast(batch.inputs or {}, dtype))
+                batches = in_order(rows, supply.lengths(rows), size)
+                for positions, (tokens, mask) in batched(batches, read, "activations"):
                     grid = tuple(mask.shape[1:]) if mask.dim() > 2 else ()
                     bits = tokens.to(torch.bfloat16).cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
                     counts = mask.flatten(1).sum(1).round().long().cpu().numpy()

@@ -20,6 +20,7 @@ from landbridge.core.errors import OutOfTimeError
 from landbridge.core.model import Body, Example, Model, weights_hash
 from landbridge.core.progress import Progress, Tick, silent
 from landbridge.core.seeds import torch_generator
+from landbridge.engine.memory import batched
 from landbridge.engine.precision import Precision, pick_precision
 from landbridge.engine.predictor import open_source
 from landbridge.engine.reader import cast, fast_copy
@@ -127,9 +128,12 @@ class Workshop:
             lengths, done = road.supply.lengths(missing), 0
             work, total, began = 0, float(lengths.sum()), time.monotonic()
             model = Model(road.reader, torch.nn.Identity(), taps=taps)
-            for positions in in_order(missing, lengths, road.size):
+
+            def read(positions: np.ndarray) -> np.ndarray:
                 batch = road.supply.batch(missing[positions]).to(self.device)
-                piece = model.features(cast(batch.inputs or {}, road.reader_dtype)).float().cpu().numpy()
+                return model.features(cast(batch.inputs or {}, road.reader_dtype)).float().cpu().numpy()
+
+            for positions, piece in batched(in_order(missing, lengths, road.size), read, road.source):
                 if not values.shape[1]:
                     values = np.zeros((len(self.domain), piece.shape[1]), np.float32)
                     road.kept[taps] = (values, known)
