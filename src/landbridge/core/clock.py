@@ -30,10 +30,6 @@ class Budget:
         """Seconds left, infinite without a limit."""
         return float("inf") if self.seconds is None else self.seconds - self.spent
 
-    def deadline(self, reserve: float = 0.0) -> float:
-        """Monotonic time by which work must end, keeping `reserve` seconds for what follows."""
-        return float("inf") if self.seconds is None else self.began + self.seconds - reserve
-
 
 def parse_duration(text: str) -> float:
     """`90`, `90s`, `10m`, `1.5h`, `1h30m` to seconds; UsageError with examples otherwise."""

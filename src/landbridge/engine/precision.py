@@ -27,10 +27,6 @@ class Precision:
         on = self.dtype is not torch.float32
         return torch.autocast(self.device.type, dtype=self.dtype if on else torch.bfloat16, enabled=on)
 
-    def exact(self) -> Precision:
-        """The same device in float32."""
-        return Precision(device=self.device, dtype=torch.float32)
-
 
 def pick_device(name: str = "auto") -> torch.device:
     """`auto` takes the first accelerator there is, else the CPU; ResourceError when a named one is absent."""
