@@ -27,7 +27,7 @@ from landbridge.engine.precision import pick_device
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import ASKED, Candidate, controls, propose, scratch
-from landbridge.planning.judge import TRANSFER, Opened, final_fit, open_test, pool, seen_as
+from landbridge.planning.judge import TRANSFER, Opened, open_test, pool, seen_as, steadiest, whole_or
 from landbridge.planning.search import Search, state_folder
 from landbridge.planning.sources import default_sources, readable
 from landbridge.reading.duplicates import find_duplicates, without_duplicates
@@ -218,7 +218,7 @@ def _walk(
         judgement, by_role = pool(domain, opened, seed)
         asked = {"candidate": TRANSFER}.get(candidates[0].role, candidates[0].role) if keep else ""
         role, findings, gain = _verdict(domain, judgement, by_role, opened, asked)
-        attempt, recipe = _final(workshop, opened, role, seed, clock)
+        attempt, recipe, refit = _final(workshop, opened, role, seed, clock)
         progress(Tick(stage="report", detail="evidence, report, artifact"))
         record = assemble(
             domain=domain,
@@ -238,6 +238,7 @@ def _walk(
         record["mistakes"] = with_pictures(domain, findings)
         record["headline"] = gain["headline"]
         record["resumed"] = journal.taken
+        record["refit"] = refit
         record["seconds"] = clock.spent
         result = _deliver(domain, attempt, recipe, plain(record), findings, folder)
     shutil.rmtree(state, ignore_errors=True)
@@ -255,7 +256,9 @@ def _folds(
         share = (clock.left - closing(clock)) / (len(folds) - number)
         budget = Budget(seconds=None if math.isinf(share) else max(1.0, share), now=clock.now, began=clock.now())
         search = Search(workshop, fold, number, budget, journal, seed)
-        held = [c for c in controls(workshop.domain) if not keep or c.role != candidates[0].role]
+        asked = [c.recipe for c in candidates]
+        held = [c for c in controls(workshop.domain) if c.recipe not in asked]
+        held = [c for c in held if not keep or c.role != candidates[0].role]
         search.run(candidates, held, JUDGING * share if math.isfinite(share) else 0.0)
         failure = next((s.error for s in search.standings if s.candidate in candidates and s.error), None)
         if keep and failure is not None:
@@ -290,15 +293,18 @@ def _verdict(
     return role, evaluate_all(judgement), gain
 
 
-def _final(workshop: Workshop, opened: Sequence[Opened], role: str, seed: int, clock: Budget) -> tuple[Attempt, Recipe]:
-    """The model to deliver: the one that was tested, or with several folds the same recipe trained on all rows."""
-    domain = workshop.domain
-    standing = next(o.winners[role] for o in opened if role in o.winners)
-    recipe = standing.candidate.recipe
+def _final(
+    workshop: Workshop, opened: Sequence[Opened], role: str, seed: int, clock: Budget
+) -> tuple[Attempt, Recipe, str]:
+    """The model to deliver, its recipe, and what it saw: the model that was tested ("fold"), or with several folds the
+    recipe that did best over them, trained on all rows ("all rows") where there is time for that."""
+    fold = steadiest(opened, role)
+    standing, tested = fold.winners[role], fold.finals[role]
     if len(opened) == 1:
-        return opened[0].finals[role], recipe
+        return tested, standing.candidate.recipe, "fold"
     room = max(1.0, clock.left - closing(clock))
-    return final_fit(workshop, recipe, np.arange(len(domain)), standing.lengths, seed, room), recipe
+    made, whole = whole_or(tested, workshop, standing, np.arange(len(workshop.domain)), seed, room)
+    return made, standing.candidate.recipe, "all rows" if whole else "fold"
 
 
 def _deliver(

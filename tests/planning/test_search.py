@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,10 @@ from landbridge.core.progress import Tick
 from landbridge.engine.attempt import Attempt
 from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.candidates import Candidate, controls, rival, single
-from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, winners
+from landbridge.planning.candidates import ASKED, Candidate, controls, rival, single
+from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, steadiest, winners
 from landbridge.planning.search import Search, Standing, _key, _shrunk, state_folder
-from landbridge.road import _verdict
+from landbridge.road import _final, _verdict
 from landbridge.testing import toy_domain
 
 NATIVE = codec.parse("bridges", "native")
@@ -177,6 +178,50 @@ def test_shrunk_pairs_keep_enough_rows_and_stay_inside(make: Callable[..., Searc
     assert np.array_equal(small.train, again.train) and (np.diff(small.train) > 0).all()
 
 
+def test_shrunk_pairs_keep_three_rows_of_every_class_that_has_them(make: Callable[..., Search]) -> None:
+    domain = toy_domain("text", rows=200)
+    rows = domain.folds[0].rest
+    zeros, ones = (rows[domain.targets[rows] == c] for c in (0, 1))
+    uneven = Pair(
+        train=np.sort(np.concatenate([zeros[:60], ones[:4]])), validation=np.concatenate([zeros[60:70], ones[4:6]])
+    )
+    small = _shrunk(uneven, domain, 0.1, 0)
+    assert np.bincount(domain.targets[small.train]).tolist() == [6, 3]
+    assert np.bincount(domain.targets[small.validation]).tolist() == [3, 2]
+
+
+def test_what_becomes_the_same_over_the_better_bridge_is_tried_once(make: Callable[..., Search], encoder: str) -> None:
+    search = make()
+    native, rerouted = NATIVE, codec.parse("bridges", "native(crop='squash')")
+    ways = [single(encoder, b, "full", epochs=1) for b in (native, rerouted)] + [single(encoder, native, "lora")]
+    slow = [Candidate(recipe=r, reason="a test") for r in ways]
+    probe = standing(search, "candidate", {0: 0.7})
+    probe.candidate = Candidate(recipe=single(encoder, rerouted, "probe"), reason="")
+    assert search._worth(slow) == slow
+    search.standings = [probe]
+    names = [(c.recipe.stages[0].tuning.part_name, c.recipe.bridge) for c in search._worth(slow)]
+    assert names == [("full", rerouted), ("lora", rerouted)]
+    asked = [Candidate(recipe=r, reason=ASKED) for r in ways]
+    assert search._worth(asked) == asked  # what a person named is run as it stands
+
+
+@pytest.mark.parametrize(
+    ("ends", "status"),
+    [(["", ""], "done"), (["patience", ""], "done"), (["", "out of time"], "out of time"), (["diverged"], "diverged"),
+     (["eliminated", "patience"], "eliminated")],
+)  # fmt: skip
+def test_the_record_says_how_a_trial_ended_and_why_it_was_tried(
+    make: Callable[..., Search], ends: list[str], status: str
+) -> None:
+    search = make(two_pairs(toy_domain("text", rows=40)))
+    made = standing(search, "candidate", dict(enumerate([0.5] * len(ends))))
+    made.candidate = replace(made.candidate, reason="worth a try")
+    for attempt, end in zip(made.attempts.values(), ends, strict=True):
+        attempt.trial.reason = end
+    trial = search._summary(made)
+    assert (trial.status, trial.reason, trial.validation) == (status, "worth a try", 0.5)
+
+
 def test_where_reading_all_rows_is_too_slow_some_are_read(make: Callable[..., Search], encoder: str) -> None:
     search = make(toy_domain("text", rows=80), seconds=60.0)
     real, asked = search.workshop.features, []
@@ -205,6 +250,51 @@ def test_a_refit_is_made_where_there_is_room_and_something_to_gain(make: Callabl
     whole = Fold(test=fold.test, pairs=(Pair(train=fold.rest, validation=fold.rest[:0]),))
     only.pairs = (Pair(train=fold.rest, validation=fold.pairs[0].validation),)
     assert refit(search.workshop, only, whole, 0, math.inf)[1] is False  # no more rows than it has seen
+
+
+def test_a_refit_cut_amid_its_schedule_gives_way_to_the_model_of_the_trial(
+    make: Callable[..., Search], encoder: str
+) -> None:
+    search = make()
+    long = Candidate(recipe=single(encoder, NATIVE, "full", epochs=400, patience=0), reason="")
+    search._try(long, pairs=1, seconds=0.5)
+    (only,) = search.standings
+    only.attempts[0].trial.seconds = 0.01  # as if there were time for the refit
+    only.attempts[0].lengths = ((400, 400),)
+    kept, again = refit(search.workshop, only, search.fold, 0, 0.5)
+    assert again is False and kept is only.attempts[0]
+    only.attempts[0].predictor = None  # read back from the journal: what was reached is all there is
+    made, again = refit(search.workshop, only, search.fold, 0, 0.5)
+    assert again is True and made.trial.reason == "out of time" and made.predictor is not None
+
+
+def test_over_folds_the_recipe_with_the_best_mean_is_delivered(
+    make: Callable[..., Search], encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain = toy_domain("text", rows=40)
+    first, *others = (f.recipe for f in candidates(encoder))
+    scores = [{first: 0.9, others[0]: 0.8}, {first: 0.5, others[0]: 0.8}, {first: 0.5, others[0]: 0.7, others[1]: 1.0}]
+    opened = []
+    for table in scores:
+        search = make(domain)
+        search.run(candidates(encoder)[:1], [], 0.0)
+        fold = open_test(search, 0.0)
+        made = [standing(search, "candidate", {0: v}) for v in table.values()]
+        for one, recipe in zip(made, table, strict=True):
+            one.candidate = Candidate(recipe=recipe, reason="")
+        winner = max(made, key=lambda s: s.score)
+        opened.append(replace(fold, winners={TRANSFER: winner}, standings=made))
+    assert steadiest(opened, TRANSFER) is opened[1]  # 0.63 and 0.77 over three folds; 1.0 in one alone
+    attempt, recipe, seen = _final(search.workshop, opened, TRANSFER, 0, Budget())
+    assert (recipe, seen) == (others[0], "all rows") and attempt not in opened[1].finals.values()
+    assert _final(search.workshop, opened[:1], TRANSFER, 0, Budget())[::2] == (opened[0].finals[TRANSFER], "fold")
+    monkeypatch.setattr(search.workshop, "features", _never)
+    attempt, recipe, seen = _final(search.workshop, opened, TRANSFER, 0, Budget())
+    assert (attempt, recipe, seen) == (opened[1].finals[TRANSFER], others[0], "fold")
+
+
+def _never(*args: object, **kept: object) -> np.ndarray:
+    raise OutOfTimeError("too slow", 0.5)
 
 
 def test_the_test_is_opened_for_every_role_on_the_same_rows(make: Callable[..., Search], encoder: str) -> None:

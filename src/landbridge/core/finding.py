@@ -63,7 +63,7 @@ class Trial:
     peak_mb: float = 0.0
     trainable: int = 0
     total: int = 0
-    status: str = "planned"  # done, eliminated, out of time, failed
+    status: str = "planned"  # done, eliminated, out of time, diverged, failed
     reason: str = ""  # why it was planned, or why it ended as it did
     role: str = "candidate"  # candidate, trivial, rival, scratch
     fold: int = 0

@@ -16,7 +16,7 @@ from landbridge.core.finding import Judgement
 from landbridge.core.progress import Tick
 from landbridge.core.recipe import Recipe
 from landbridge.core.seeds import numpy_generator, stream
-from landbridge.engine.attempt import Attempt, Order, attempt
+from landbridge.engine.attempt import LATE, Attempt, Order, attempt
 from landbridge.engine.precision import pick_precision
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
@@ -42,6 +42,7 @@ class Opened:
     chosen: str
     validation_rows: np.ndarray
     validation_output: np.ndarray
+    standings: Sequence[Standing] = ()
     refitted: dict[str, bool] = field(default_factory=dict)
 
 
@@ -84,13 +85,24 @@ def open_test(search: Search, reserve: float) -> Opened:
         outputs[role] = _predicted(workshop, predictor, test)
     attempts = leader.attempts
     validation = np.concatenate([a.output for a in attempts.values()])
-    return Opened(replace(fold, test=test), best, finals, outputs, chosen, leader.validation, validation, refitted)
+    return Opened(
+        fold=replace(fold, test=test),
+        winners=best,
+        finals=finals,
+        outputs=outputs,
+        chosen=chosen,
+        validation_rows=leader.validation,
+        validation_output=validation,
+        standings=tuple(search.standings),
+        refitted=refitted,
+    )
 
 
 def refit(workshop: Workshop, standing: Standing, fold: Fold, seed: int, room: float) -> tuple[Attempt, bool]:
     """The standing's recipe trained on all rows that are not test, for the length that was best on validation.
 
-    `room` seconds allow it or not; without room the trial's own model is returned, and False.
+    `room` seconds allow it or not; without room, or where the time ended amid the schedule, the trial's own model is
+    returned, and False.
     """
     rest = fold.rest
     first = min(standing.attempts)
@@ -103,12 +115,36 @@ def refit(workshop: Workshop, standing: Standing, fold: Fold, seed: int, room: f
     again = refits(fold) or not standing.lengths
     if trial.predictor is not None and (wanted > room or growth < LEAST_GROWTH or not again):
         return trial, False
+    own = None if trial.predictor is None else trial
+    return whole_or(own, workshop, standing, rest, seed, max(1.0, room))
+
+
+def whole_or(
+    own: Attempt | None, workshop: Workshop, standing: Standing, rows: np.ndarray, seed: int, room: float
+) -> tuple[Attempt, bool]:
+    """The standing's recipe trained on `rows`, and True; where `room` seconds were too few for that, `own` and False.
+
+    Without `own` what was reached is returned, or OutOfTimeError raised where that is nothing.
+    """
     try:
-        return final_fit(workshop, standing.candidate.recipe, rest, standing.lengths, seed, max(1.0, room)), True
+        made = final_fit(workshop, standing.candidate.recipe, rows, standing.lengths, seed, room)
     except OutOfTimeError:
-        if trial.predictor is None:
+        if own is None:
             raise
-        return trial, False
+        return own, False
+    return (own, False) if own is not None and made.trial.reason == LATE else (made, True)
+
+
+def steadiest(opened: Sequence[Opened], role: str) -> Opened:
+    """The first fold with the recipe that did best for a role: of those that won a fold, the one with the highest mean
+    validation score over folds; one that came to a result in more folds goes first, as folds differ."""
+
+    def mean(fold: Opened) -> tuple[int, float]:
+        recipe = fold.winners[role].candidate.recipe
+        tried = [s for o in opened for s in o.standings if s.candidate.recipe == recipe and s.attempts]
+        return len(tried), float(np.mean([s.score for s in tried]))
+
+    return max((o for o in opened if role in o.winners), key=mean)
 
 
 def final_fit(

@@ -21,7 +21,7 @@ from landbridge.core.finding import Trial
 from landbridge.core.progress import Tick
 from landbridge.core.recipe import Recipe
 from landbridge.core.seeds import numpy_generator, stream
-from landbridge.engine.attempt import Attempt, Order, attempt
+from landbridge.engine.attempt import LATE, Attempt, Order, attempt
 from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import ASKED, Candidate, scratch
@@ -29,9 +29,10 @@ from landbridge.planning.candidates import ASKED, Candidate, scratch
 CAUTION = 0.7  # of the rows that would just fit are read
 LEAST_SCRATCH = 40.0  # seconds that the scratch control may take however quick transfer was
 MANY_ROWS = 3_000  # rows from which a second training is not worth its time
-RESAMPLES = 200  # of the validation rows, for the error of a difference
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
-RESAMPLES = 50  # of the rows for a standard error
+RESAMPLES = 50  # of the validation rows for a standard error
+LEAST_ROWS = 3  # of a stratum that are read however little time there is
+CUT = ("eliminated", LATE, "diverged")  # how a trial that is usable all the same may end
 LEAST_ERROR = 0.3  # of one row: that of a share of 0.9, so that a perfect leader drops nobody for one mistake
 EARLY = 0.6  # of its schedule after which a trial may be dropped; in its middle, at full rate, it looks worse
 
@@ -180,7 +181,8 @@ class Search:
         return float(np.nanstd(difference)) * math.sqrt(len(pairs))  # rows come up in several pairs: no new evidence
 
     def _worth(self, slow: list[Candidate]) -> list[Candidate]:
-        """Gradient recipes in the order of their sources' probes, over the bridge that probed best for the source."""
+        """Gradient recipes in the order of their sources' probes, over the bridge that probed best for the source; what
+        thereby becomes the same is tried once."""
         best: dict[str, Standing] = {}
         for standing in self.transfer():
             source = standing.candidate.recipe.source
@@ -193,7 +195,8 @@ class Search:
             for c in slow
         ]
         worth = {s: -standing.score for s, standing in best.items()}
-        return sorted(moved, key=lambda c: worth.get(c.recipe.source, math.inf))
+        unlike = [c for i, c in enumerate(moved) if all(c.recipe != earlier.recipe for earlier in moved[:i])]
+        return sorted(unlike, key=lambda c: worth.get(c.recipe.source, math.inf))
 
     def _skip(self, candidate: Candidate, why: str) -> None:
         standing = Standing(candidate, self.fold.pairs)
@@ -294,7 +297,7 @@ class Search:
         """One record of a candidate over its pairs."""
         first = next(iter(standing.attempts.values())).trial
         scores = [a.trial.validation for a in standing.attempts.values() if a.trial.validation is not None]
-        ended = first.reason if first.reason in ("eliminated", "out of time", "diverged") else ""
+        ends = [a.trial.reason for a in standing.attempts.values() if a.trial.reason in CUT]
         return Trial(
             name=first.name,
             recipe=first.recipe,
@@ -304,7 +307,7 @@ class Search:
             peak_mb=max(a.trial.peak_mb for a in standing.attempts.values()),
             trainable=first.trainable,
             total=first.total,
-            status="eliminated" if ended == "eliminated" else "done",
+            status=ends[0] if ends else "done",
             reason=standing.candidate.reason,
             role=standing.candidate.role,
             fold=self.number,
@@ -325,12 +328,16 @@ def _closed(recipe: Recipe) -> bool:
 
 
 def _shrunk(pair: Pair, domain: Domain, share: float, seed: int) -> Pair:
-    """Some of the rows of a pair, at least three a class for training, the same share of every part."""
+    """The same share of both parts of a pair and of every stratum in them, at least three rows of each there are."""
     rng = numpy_generator(seed, "shrink")
-    least = 3 * domain.task.outputs
-    train = rng.permutation(pair.train)[: max(least, int(share * len(pair.train)))]
-    validation = rng.permutation(pair.validation)[: max(least, int(share * len(pair.validation)))]
-    return Pair(train=np.sort(train), validation=np.sort(validation))
+    return Pair(train=_some(pair.train, domain, share, rng), validation=_some(pair.validation, domain, share, rng))
+
+
+def _some(rows: np.ndarray, domain: Domain, share: float, rng: np.random.Generator) -> np.ndarray:
+    strata = domain.task.strata(domain.targets[rows])
+    groups = [np.arange(len(rows))] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
+    kept = [rng.permutation(g)[: max(LEAST_ROWS, round(share * len(g)))] for g in groups]
+    return rows[np.sort(np.concatenate(kept))]
 
 
 def _key(recipe: Recipe, fold: int, pair: int, seed: int, domain: Domain) -> str:
