@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import road_data as data
 import landbridge
 from landbridge.core import codec
 from landbridge.core.recipe import Recipe
-from landbridge.planning.candidates import single
+from landbridge.planning.candidates import rival, single
 from landbridge.road import Result
 
 Road = tuple[Result, Path, Path]  # what a run came to, its data, and new data of the same kind
@@ -141,3 +142,28 @@ def test_the_same_seed_gives_the_same_numbers_twice(tmp_path: Path) -> None:
 def test_the_shop_window_still_offers_functions_after_they_were_used(tmp_path: Path) -> None:
     for name in ("run", "fit", "compare", "assess", "read", "load"):
         assert callable(getattr(landbridge, name)), name
+
+
+@pytest.mark.parametrize(
+    ("make", "source", "role"),
+    [(data.tables, "rival:boosted(settings=1)", "rival"), (data.texts, "rival:trivial", "trivial")],
+)
+def test_a_control_that_is_asked_for_is_delivered_as_it_stands(
+    tmp_path: Path, make: Callable[[Path], Path], source: str, role: str
+) -> None:
+    recipe = replace(rival("trivial"), source=source)
+    found = landbridge.fit(make(tmp_path / "data.csv"), recipe, budget=None, out=tmp_path / "made")
+    assert landbridge.load(found.path).recipe == recipe
+    assert (found.evidence["chosen"]["role"], found.evidence["refit"]) == (role, "fold")
+    assert sorted(t["role"] for t in found.evidence["trials"]) == ["rival", "trivial"]
+
+
+def test_a_control_that_is_compared_is_run_once_a_fold_and_then_on_all_rows(tmp_path: Path) -> None:
+    given = data.texts(tmp_path / "news.csv")
+    lines = [line.rpartition(",")[0] for line in given.read_text().splitlines()]
+    given.write_text("\n".join(lines) + "\n")  # without a split so few rows are parted into folds
+    found = landbridge.compare(given, [rival("tfidf")], budget=None, out=tmp_path / "made").evidence
+    folds = found["domain"]["folds"]
+    assert folds > 1
+    assert [t["name"] for t in found["trials"]].count(rival("tfidf").name) == folds
+    assert (found["chosen"]["role"], found["refit"], found["resumed"]) == ("rival", "all rows", 0)

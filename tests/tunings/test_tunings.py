@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -61,16 +63,18 @@ def test_norm_bias_moves_norms_and_biases_alone() -> None:
     assert body == {"stem.0.bias", "stem.1.weight", "stem.1.bias"} | norms
 
 
-@pytest.mark.parametrize(("statistics", "moves"), [("frozen", False), ("moving", True)])
-def test_batch_statistics_move_only_when_asked(statistics: str, moves: bool) -> None:
+@pytest.mark.parametrize("make", [Full, partial(Partial, blocks=9)])
+@pytest.mark.parametrize(("statistics", "dropout"), [("frozen", False), ("frozen", True), ("moving", False)])
+def test_batch_statistics_and_dropout_work_only_when_asked(make, statistics: str, dropout: bool) -> None:
     model = toy_model("image")
-    handle = Full(norm_statistics=statistics).attach(model)
+    handle = make(norm_statistics=statistics, dropout=dropout).attach(model)
     before = model.body.net.layers[0].norm.running_mean.clone()
     train(model, handle, toy_batch(model.body))
-    assert torch.equal(model.body.net.layers[0].norm.running_mean, before) is not moves
-    dropouts = [m.training for m in model.modules() if isinstance(m, torch.nn.Dropout)]
+    assert torch.equal(model.body.net.layers[0].norm.running_mean, before) is (statistics == "frozen")
+    assert not any(m.training for m in model.modules())
     handle.train_mode(model)
-    assert not any(dropouts) and all(m.training for m in model.body.modules() if isinstance(m, torch.nn.Dropout))
+    works = {m.training for m in model.body.modules() if isinstance(m, torch.nn.Dropout)}
+    assert works == {dropout or statistics == "moving"}  # statistics move in train mode, where dropout works too
 
 
 def test_a_probe_leaves_the_body_bit_equal() -> None:
