@@ -143,7 +143,7 @@ def plan(
         workshop = Workshop(domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress)
         for candidate in candidates:
             _open(workshop, candidate.recipe)
-    tried = [*controls(domain), *candidates]
+    tried = [*_held(domain, candidates), *candidates]
     bodies = [c.recipe for c in candidates if not c.recipe.source.startswith(("rival:", "scratch:"))]
     if bodies:
         reason = "the architecture of the best source without its knowledge"
@@ -256,9 +256,7 @@ def _folds(
         share = (clock.left - closing(clock)) / (len(folds) - number)
         budget = Budget(seconds=None if math.isinf(share) else max(1.0, share), now=clock.now, began=clock.now())
         search = Search(workshop, fold, number, budget, journal, seed)
-        asked = [c.recipe for c in candidates]
-        held = [c for c in controls(workshop.domain) if c.recipe not in asked]
-        held = [c for c in held if not keep or c.role != candidates[0].role]
+        held = _held(workshop.domain, candidates)
         search.run(candidates, held, JUDGING * share if math.isfinite(share) else 0.0)
         failure = next((s.error for s in search.standings if s.candidate in candidates and s.error), None)
         if keep and failure is not None:
@@ -365,6 +363,13 @@ def _asked(recipes: Sequence[Recipe], domain: Domain) -> list[Candidate]:
         else:
             readable(recipe.source, domain, weights=True)
     return [Candidate(recipe=r, reason=ASKED, role=_role(r)) for r in recipes]
+
+
+def _held(domain: Domain, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The controls that are tried beside the candidates: none twice, and a lone control stands for its role's own."""
+    asked = [c.recipe for c in candidates]
+    lone = candidates[0].role if len(candidates) == 1 else ""
+    return [c for c in controls(domain) if c.recipe not in asked and c.role != lone]
 
 
 def _role(recipe: Recipe) -> str:
