@@ -142,7 +142,7 @@ def test_the_key_changes_with_all_that_decides_an_attempt() -> None:
     assert state_folder(Path("a/out")) == Path("a/.out.state")
 
 
-def test_the_choice_is_made_over_pairs_that_all_share_and_among_equals_is_the_cheapest(
+def test_the_choice_is_made_over_pairs_that_all_share_and_among_equals_is_the_first(
     make: Callable[..., Search],
 ) -> None:
     search = make(two_pairs(toy_domain("text", rows=40)))
@@ -150,7 +150,8 @@ def test_the_choice_is_made_over_pairs_that_all_share_and_among_equals_is_the_ch
     rival_ = standing(search, "rival", {0: 0.7})
     assert lucky.score == 0.8 and Search.best([lucky, rival_]) is rival_
     cheap = standing(search, "candidate", {0: 0.7}, seconds=0.1)
-    assert Search.best([rival_, cheap, lucky]) is cheap and Search.best([]) is None
+    assert Search.best([rival_, cheap, lucky]) is rival_ and Search.best([cheap, rival_]) is cheap
+    assert Search.best([]) is None
     search.standings = [lucky, rival_, cheap, standing(search, "trivial", {0: 0.1})]
     found = winners(search)
     assert found == {TRANSFER: cheap, "rival": rival_, "trivial": search.standings[3]}

@@ -92,7 +92,7 @@ class Workshop:
             supply = self._supply(body)
             sample = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
             inputs = {k: v.to(self.device) for k, v in supply.inputs(sample).items()}
-            precision = pick_precision(self.device)
+            precision = pick_precision(self.device, body.net)
             reader, dtype = fast_copy(body, inputs, self.device)
             size = READ_IMAGES if body.reads == "image" and self.device.type == "cpu" else READ
             opened = Road(source, bridge, facts, bare, body, origin, supply, precision, reader, dtype, size)

@@ -49,7 +49,7 @@ class Opened:
 def winners(search: Search) -> dict[str, Standing]:
     """The best standing of each role."""
     found: dict[str, Standing] = {}
-    for role in ("candidate", "trivial", "rival", "scratch"):
+    for role in ("trivial", "rival", "candidate", "scratch"):  # of equals the simpler wins
         best = search.settle([s for s in search.standings if s.candidate.role == role])
         if best is not None:
             found[TRANSFER if role == "candidate" else role] = best

@@ -146,10 +146,10 @@ class Search:
 
     @staticmethod
     def best(standings: Sequence[Standing]) -> Standing | None:
-        """The best on validation over the pairs that all share; of equals the cheapest."""
+        """The best on validation over the pairs that all share; of equals the first, as simple ones are tried first."""
         able = [s for s in standings if s.attempts]
         shared = set.intersection(*(set(s.attempts) for s in able)) if able else set[int]()
-        return max(able, key=lambda s: (s.over(shared), -s.seconds), default=None)
+        return max(able, key=lambda s: s.over(shared), default=None)
 
     def settle(self, standings: Sequence[Standing]) -> Standing | None:
         """Who wins: the best on validation, but what takes gradient steps must beat the best of what does not by more
