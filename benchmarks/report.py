@@ -98,7 +98,7 @@ def _machines(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for key, entry in entries.items():
         machine = entry["machine"]
         versions = ", ".join(f"{n} {machine[n]}" for n in LIBRARIES if n in machine)
-        about = f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; {versions}"
+        about = f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']};\n  {versions}"
         cells.setdefault(about, []).append(key)
         loads.setdefault(about, []).append(float(machine["load_before"]))
     lines = ["### Machines", ""]
