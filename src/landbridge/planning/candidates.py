@@ -145,7 +145,7 @@ def _probes(domain: Domain, source: str, reads: str, bridge: Any, n: int) -> lis
 def _tuned(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candidate]:
     """What moves weights, each from the probe's head (LP-FT, Kumar et al. 2022, arXiv:2202.10054), gentle and short.
 
-    Rates and lengths were measured on validation parts of public sets. The whole schedule is run: the score in its
+    Rates and lengths are single trials on public sets, not tuned optima. The whole schedule is run: the score in its
     middle, at the full rate, can lie below the probe's.
     """
     stored = "only the last blocks move, over stored activations: cheap, and the early layers are general"
