@@ -170,15 +170,15 @@ class Search:
         if not pairs or not same:
             return 0.0
         target = targets[np.concatenate(rows)]
-        weight = numpy_generator(self.seed, "settle").multinomial(
-            len(target), [1 / len(target)] * len(target), RESAMPLES
-        )
+        unique, place = np.unique(np.concatenate(rows), return_inverse=True)  # a row that comes up twice is one row
+        drawn = numpy_generator(self.seed, "settle").multinomial(len(unique), [1 / len(unique)] * len(unique), RESAMPLES)
+        weight = drawn[:, place]
         scores = [
             task.resampled(np.concatenate([s.attempts[p].output for p in pairs]), target, weight, (task.metric,))
             for s in (first, second)
         ]
         difference = scores[0][task.metric] - scores[1][task.metric]
-        return float(np.nanstd(difference)) * math.sqrt(len(pairs))  # rows come up in several pairs: no new evidence
+        return float(np.nanstd(difference))
 
     def _worth(self, slow: list[Candidate]) -> list[Candidate]:
         """Gradient recipes in the order of their sources' probes, over the bridge that probed best for the source; what

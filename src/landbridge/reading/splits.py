@@ -144,11 +144,24 @@ def _cut(plan: Plan, rows: np.ndarray, share: float, *use: str | int) -> tuple[n
 
 
 def _pairs(plan: Plan, rows: np.ndarray, count: int, fold: int) -> tuple[Pair, ...]:
-    made = []
-    for repeat in range(count):
-        train, validation = _cut(plan, rows, VALIDATION, "pair", fold, repeat)
-        made.append(Pair(train=train, validation=validation))
-    return tuple(made)
+    """Train/validation pairs. Several validate on rows of their own, so that each is new evidence; where units are too
+    large for such parts, a part is cut by itself."""
+    apart = _apart(plan, rows, seeds.numpy_generator(plan.seed, "split", "parts", fold)) if count > 1 else []
+    made = [(np.setdiff1d(rows, part), part) for part in apart[:count]]
+    made += [_cut(plan, rows, VALIDATION, "pair", fold, repeat) for repeat in range(len(made), count)]
+    return tuple(Pair(train=train, validation=validation) for train, validation in made)
+
+
+def _apart(plan: Plan, rows: np.ndarray, generator: np.random.Generator) -> list[np.ndarray]:
+    """Parts of about the validation's share with no row in common, none of which holds the whole of a stratum."""
+    found = []
+    for part in deal(rows, round(1 / VALIDATION), plan.strata, plan.units, generator):
+        train = np.setdiff1d(rows, part)
+        lost = np.setdiff1d(plan.strata[part], plan.strata[train])
+        part = part[~np.isin(plan.units[part], plan.units[part][np.isin(plan.strata[part], lost)])]
+        if 0.5 <= len(part) / (VALIDATION * len(rows)) <= 1.5:
+            found.append(part)
+    return found
 
 
 def _folds(plan: Plan, count: int, pairs: int) -> tuple[Fold, ...]:

@@ -1,0 +1,175 @@
+"""Where the defaults come from: every candidate setting tried on training rows alone.
+
+    python benchmarks/defaults.py --data DATA --weights WEIGHTS [QUESTION ...]
+
+Each set's own test rows are left out before anything begins: of the remaining rows some a class are taken to train on,
+and up to 2,000 others judge. So a default that stands in the code was never chosen by a test score. Results go to
+benchmarks/results/defaults.json, question by question, with machine, versions and seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from main_road import machine
+
+from landbridge.core import codec
+from landbridge.core.domain import Domain
+from landbridge.core.recipe import Recipe, Stage
+from landbridge.engine.attempt import Order, attempt
+from landbridge.engine.precision import pick_device
+from landbridge.engine.workshop import Workshop
+from landbridge.nn.kernel import GAMMAS, RIDGES, rbf
+from landbridge.nn.solve import Adjustment
+from landbridge.reading.read import read
+
+RESULTS = Path(__file__).parent / "results" / "defaults.json"
+JUDGES = 2000  # rows that judge at most
+TEXTS = ("banking77", "ag_news_test", "sst2", "amazon_multidomain", "xlmt_sentiment8")
+PICTURES = ("hymenoptera/images.zip", "bccd_cells/crops.zip", "office_caltech10/images.zip")
+MINILM = "embedded:minilm"
+V2 = "transformers:{weights}/mobilenet_v2_1.0_224"
+
+Found = Iterator[dict[str, Any]]
+
+
+def few(domain: Domain, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """k rows a class to train on and other rows to judge by, none of them test rows."""
+    rest = np.random.default_rng(seed).permutation(domain.folds[0].rest)
+    classes = domain.targets[rest]
+    train = np.concatenate([rest[classes == c][:k] for c in np.unique(classes)])
+    return np.sort(train), np.sort(np.setdiff1d(rest, train, assume_unique=True)[:JUDGES])
+
+
+def workshop(domain: Domain, folder: str) -> Workshop:
+    """A fresh workshop over the domain."""
+    return Workshop(domain, device=pick_device("cpu"), folder=Path(folder), seed=0)
+
+
+def kernel(data: Path, weights: Path) -> Found:
+    """Accuracy of kernel ridge for every gamma and ridge, 5 to 50 labels a class."""
+    native = codec.parse("bridges", "native")
+    sets = [(name, MINILM) for name in TEXTS] + [(name, V2.format(weights=weights)) for name in PICTURES]
+    for name, source in sets:
+        domain = read(data / name, seed=0)
+        with tempfile.TemporaryDirectory() as folder:
+            shop, rest = workshop(domain, folder), domain.folds[0].rest
+            some = np.sort(np.random.default_rng(0).permutation(rest)[: 3 * JUDGES])
+            domain = domain.with_folds()
+            features = torch.from_numpy(shop.features(shop.road(source, native, some), (), some))
+        target = domain.targets[some]
+        for k in (5, 10, 20, 50):
+            scores: dict[str, list[float]] = {}
+            for seed in range(3):
+                order = np.random.default_rng(seed).permutation(len(some))
+                train = np.concatenate([order[target[order] == c][:k] for c in np.unique(target)])
+                judge = np.setdiff1d(order, train, assume_unique=True)[:JUDGES]
+                if len(judge) < 100:
+                    continue
+                ready = Adjustment.of(features[train], normalise=True, standardise=True)
+                rows, other = ready(features[train]), ready(features[judge])
+                aim = torch.nn.functional.one_hot(torch.from_numpy(target[train]), domain.task.outputs).float()
+                share = aim.mean(0)
+                for gamma in GAMMAS:
+                    matrix, across = rbf(rows, rows, gamma), rbf(other, rows, gamma)
+                    for ridge in RIDGES:
+                        dual = torch.linalg.solve(matrix + ridge * torch.eye(len(rows)), aim - share)
+                        output = (across @ dual + share).numpy()
+                        found = domain.task.score(output, target[judge])
+                        scores.setdefault(f"gamma {gamma:g}, ridge {ridge:g}", []).append(found)
+            for setting, values in scores.items():
+                yield {"set": name, "labels": k, "setting": setting, "score": float(np.mean(values)), "seeds": 3}
+
+
+def tuned(source: str, bridge: str, tuning: str, objective: str = "supervised", **length: Any) -> Recipe:
+    """A recipe from the probe's head, or the probe alone where `tuning` is one."""
+    given = (codec.parse("objectives", objective),)
+    stages = [Stage(tuning=codec.parse("tunings", tuning), objectives=given, **length)]
+    if not tuning.startswith("probe"):
+        stages.insert(0, Stage(tuning=codec.parse("tunings", "probe(head='logistic')"), objectives=given))
+    return Recipe(source=source, bridge=codec.parse("bridges", bridge), stages=tuple(stages))
+
+
+def tried(domain: Domain, recipes: dict[str, Recipe], k: int, seeds: int, group: bool = False) -> Found:
+    """Each recipe with k labels a class (0: four fifths of all rows): scores and seconds over seeds."""
+    for name, recipe in recipes.items():
+        scores, seconds = [], []
+        for seed in range(seeds):
+            with tempfile.TemporaryDirectory() as folder:
+                pair = domain.folds[0].pairs[0]
+                train, judge = (pair.train, pair.validation) if k == 0 else few(domain, k, seed)
+                done = attempt(workshop(domain, folder), Order(recipe=recipe, train=train, validation=judge, seed=seed))
+            assert done.trial.validation is not None
+            curve = [p["validation"] for p in done.trial.curve if "validation" in p]
+            scores.append(curve[-1] if curve else done.trial.validation)
+            seconds.append(done.trial.seconds)
+        mean = {"score": float(np.mean(scores)), "seconds": float(np.mean(seconds)), "seeds": seeds}
+        yield {"set": domain.name, "labels": k, "setting": name, "recipe": recipe.name, **mean}
+
+
+def text(data: Path, weights: Path) -> Found:
+    """Ways and lengths of tuning a sentence encoder with few labels; the score is that of the last epoch."""
+    for name, k in (("banking77", 5), ("banking77", 10), ("ag_news_test", 20), ("sst2", 50)):
+        domain = read(data / name, seed=0)
+        recipes = {"probe": tuned(MINILM, "native", "probe", "supervised(names=True)")}
+        recipes["kernel"] = tuned(MINILM, "native", "probe(head='kernel')", "supervised(names=True)")
+        for epochs in (3, 6, 12):
+            for lr in (5e-5, 1e-4, 3e-4):
+                length = {"lr": lr, "epochs": epochs, "patience": 0}
+                for way in ("partial(blocks=3, layer_decay=1.0)", "full(embedder=False)"):
+                    recipes[f"{way} lr {lr:g} epochs {epochs}"] = tuned(
+                        MINILM, "native", way, "supervised(names=True)", **length
+                    )
+        yield from tried(domain, recipes, k, 2)
+
+
+def sound(data: Path, weights: Path) -> Found:
+    """How loud silence is and how long to train, on spoken digits: the last repetitions of the training rows judge."""
+    domain = read(data / "fsdd" / "wav.zip", seed=0)
+    for floor in (30, 40, 50, 60, 80):
+        recipes = {
+            f"floor {floor} epochs {epochs}": tuned(
+                V2.format(weights=weights),
+                f"spectrogram(size=64, floor={floor})",
+                "full(head_scale=2.0)",
+                "supervised(smoothing=0.05)",
+                lr=1e-3,
+                epochs=epochs,
+                patience=0,
+                decay=0.02,
+            )
+            for epochs in (2, 4, 8)
+        }
+        yield from tried(domain, recipes, 40, 1)
+
+
+QUESTIONS: dict[str, Callable[[Path, Path], Found]] = {"kernel": kernel, "text": text, "sound": sound}
+
+
+def main() -> None:
+    """Answer the asked questions (default all) and merge the answers into the results file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("questions", nargs="*", choices=[*QUESTIONS, []], help="default all")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    asked = parser.parse_args()
+    for question in asked.questions or QUESTIONS:
+        rows: list[dict[str, Any]] = []
+        for row in QUESTIONS[question](asked.data, asked.weights):
+            rows.append(row)
+            print(json.dumps(row), flush=True)
+            results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+            results[question] = {"machine": machine(), "rows": rows}
+            RESULTS.parent.mkdir(exist_ok=True)
+            RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
