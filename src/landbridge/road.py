@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from landbridge.report.record import assemble, domain_block, measured, plain
 
 DEFAULT_BUDGET = "10m"
 CLOSING = (10.0, 0.06)  # seconds and share of the budget kept for report, artifact and the proof that it reloads
+OPENING = (4.0, 20.0)  # seconds that the proof takes beside the opening of libraries and sources, and what that is at most
 JUDGING = 0.3  # share of a fold's time kept for the scratch control, the refits and the test
 SCRATCH = 0.35  # share of what is left after the comparison that the scratch control may take
 PARITY_ROWS = 32
@@ -208,17 +209,18 @@ def _walk(
 ) -> Result:
     """Check, compare, judge, report and save; an interrupted walk goes on from its journal."""
     torch.manual_seed(seed)
+    work = working(clock, clock.spent)
     folder = _destination(domain, out)
     state = state_folder(folder)
     domain, checks = _checked(domain, progress)
     with tempfile.TemporaryDirectory(prefix="landbridge-") as cache:
         workshop = Workshop(domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress)
         journal = Journal(state)
-        opened, trials = _folds(workshop, candidates, clock, journal, seed, keep)
+        opened, trials = _folds(workshop, candidates, work, journal, seed, keep)
         judgement, by_role = pool(domain, opened, seed)
         asked = {"candidate": TRANSFER}.get(candidates[0].role, candidates[0].role) if keep else ""
         role, findings, gain = _verdict(domain, judgement, by_role, opened, asked)
-        attempt, recipe, refit = _final(workshop, opened, role, seed, clock)
+        attempt, recipe, refit = _final(workshop, opened, role, seed, work)
         progress(Tick(stage="report", detail="evidence, report, artifact"))
         record = assemble(
             domain=domain,
@@ -253,7 +255,7 @@ def _folds(
     trials: list[Trial] = []
     folds = workshop.domain.folds
     for number, fold in enumerate(folds):
-        share = (clock.left - closing(clock)) / (len(folds) - number)
+        share = clock.left / (len(folds) - number)
         budget = Budget(seconds=None if math.isinf(share) else max(1.0, share), now=clock.now, began=clock.now())
         search = Search(workshop, fold, number, budget, journal, seed)
         held = _held(workshop.domain, candidates)
@@ -267,9 +269,13 @@ def _folds(
     return opened, trials
 
 
-def closing(clock: Budget) -> float:
-    """Seconds kept for what comes after the last prediction."""
-    return CLOSING[0] + CLOSING[1] * (clock.seconds or 0.0)
+def working(clock: Budget, opening: float) -> Budget:
+    """The budget less what comes after the last prediction: evidence, report, and the proof in a new process, which
+    must open again what took this one `opening` seconds."""
+    if clock.seconds is None:
+        return clock
+    proof = max(CLOSING[0], OPENING[0] + min(opening, OPENING[1]))
+    return replace(clock, seconds=clock.seconds - proof - CLOSING[1] * clock.seconds)
 
 
 def _verdict(
@@ -300,7 +306,7 @@ def _final(
     standing, tested = fold.winners[role], fold.finals[role]
     if len(opened) == 1:
         return tested, standing.candidate.recipe, "fold"
-    room = max(1.0, clock.left - closing(clock))
+    room = max(1.0, clock.left)
     made, whole = whole_or(tested, workshop, standing, np.arange(len(workshop.domain)), seed, room)
     return made, standing.candidate.recipe, "all rows" if whole else "fold"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from landbridge.core.clock import Budget, parse_duration
+from landbridge.core.clock import STARTED, Budget, parse_duration
 from landbridge.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def resolve(data: str) -> str:
 
 
 def clock(budget: str) -> Budget:
-    """A budget that runs from now, so that loading libraries and reading data count."""
-    return Budget() if budget == "none" else Budget(seconds=parse_duration(budget))
+    """A budget that runs since the process began, so that loading libraries and reading data count."""
+    return Budget(began=STARTED) if budget == "none" else Budget(seconds=parse_duration(budget), began=STARTED)
 
 
 def check_source(text: str) -> str:

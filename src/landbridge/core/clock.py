@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from landbridge.core.errors import UsageError
 
+STARTED = time.monotonic()  # about when this process did, where the command line imports this first
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
