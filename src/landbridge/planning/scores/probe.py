@@ -68,7 +68,7 @@ def _explained(output: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _metric(task: Task) -> Judge:
-    """The task's metric; the negative loss's place is taken by 0 where the held-out rows leave it undefined."""
+    """The task's metric; 0 where the held-out rows leave it undefined, as the AUC of one class is."""
 
     def judge(output: np.ndarray, truth: np.ndarray) -> float:
         found = task.score(output, truth)
