@@ -9,7 +9,6 @@ Fields, ranges, papers and descriptions come from the parts themselves; when eac
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
 import sys
 import textwrap
@@ -32,6 +31,8 @@ ABOUT = {
     "objectives": "What the weights are pulled toward.",
     "rivals": "Controls that learn without any transfer; written `rival:NAME` where a source is expected.",
     "evidence": "What is measured on the test rows. See [evidence.md](evidence.md) for every finding.",
+    "scores": "How well a source's features serve the target, told without training; higher is better.",
+    "distances": "How far two sets of features are apart; lower is nearer.",
 }
 
 WHEN = tomllib.loads(Path(__file__).with_name("when.toml").read_text(encoding="utf-8"))
@@ -73,8 +74,7 @@ def _part(group: str, name: str) -> list[str]:
         lines.append("")
     if paper := vars(cls).get("paper", ""):
         lines += [f"Paper: {paper}.", ""]
-    source = Path(str(importlib.import_module(cls.__module__).__file__)).name
-    return [*lines, f"File: `src/landbridge/{group}/{source}`.", ""]
+    return [*lines, f"File: `src/{cls.__module__.replace('.', '/')}.py`.", ""]
 
 
 def _facts(cls: type) -> list[str]:
@@ -88,6 +88,10 @@ def _facts(cls: type) -> list[str]:
         lines.append(f"Leads {'; '.join(ways)}.")
     if said.get("modalities"):
         lines.append(f"Reads {', '.join('every kind' if m == '*' else m for m in said['modalities'])}.")
+    if said.get("reads"):
+        lines.append(f"Reads {', '.join(k for k in ('classes', 'labels', 'values') if k in said['reads'])}.")
+    if said.get("needs"):
+        lines.append(f"Needs {', '.join(f'`{n}`' for n in sorted(said['needs']))}.")
     return [*lines, ""] if lines else []
 
 

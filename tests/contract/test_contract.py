@@ -15,6 +15,8 @@ CHECKS = {
     "objectives": testing.check_objective,
     "rivals": testing.check_rival,
     "evidence": testing.check_evidence,
+    "scores": testing.check_score,
+    "distances": testing.check_distance,
 }
 LABELS = ([["a"], ["a", "b"], [], ["b"]] * 6, ["yes", "no", "perhaps"] * 8, [0.5 * i for i in range(24)])
 

@@ -245,11 +245,34 @@ class Evaluator(Protocol):
 
 
 class Score(Protocol):
-    """A transferability score: higher is better."""
+    """How well the features of a source serve a target, told without training: higher is better, on its own scale.
+
+    `needs` names what `score` takes by keyword besides features and labels: `source_probabilities` (NxZ, the source's
+    own classes for the target's rows), `task`, `seed`. Who scores passes exactly these, and leaves a score out where
+    one of them is not at hand.
+    """
 
     part_name: ClassVar[str]
     paper: ClassVar[str]
+    reads: ClassVar[frozenset[str]]  # labels: "classes" N integers, "values" N floats, "labels" NxC of 0 and 1
+    needs: ClassVar[frozenset[str]]
 
-    def score(self, features: np.ndarray, labels: np.ndarray) -> float:
-        """features NxD, labels N."""
+    def score(self, features_ND: np.ndarray, labels_N: np.ndarray, *args: Any, **needed: Any) -> float:
+        """A finite number; UsageError where labels of this kind are not read."""
+        ...
+
+
+class Distance(Protocol):
+    """How far two sets of features are apart: lower is nearer, 0 from a set to itself, the same both ways.
+
+    `needs` names what `distance` takes by keyword besides the features: `one_labels`, `other_labels` (classes), `seed`.
+    """
+
+    part_name: ClassVar[str]
+    paper: ClassVar[str]
+    paired: ClassVar[bool]  # row n of one set is row n of the other, widths may differ; else rows may, widths not
+    needs: ClassVar[frozenset[str]]
+
+    def distance(self, one_ND: np.ndarray, other_MD: np.ndarray, *args: Any, **needed: Any) -> float:
+        """A finite number, not negative but for rounding and unbiased estimates."""
         ...

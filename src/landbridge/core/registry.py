@@ -11,7 +11,18 @@ from typing import Any
 
 from landbridge.core.errors import LandbridgeError, UnknownName
 
-GROUPS = ("modalities", "tasks", "sources", "bridges", "tunings", "objectives", "rivals", "evidence")
+GROUPS = (
+    "modalities",
+    "tasks",
+    "sources",
+    "bridges",
+    "tunings",
+    "objectives",
+    "rivals",
+    "evidence",
+    "scores",
+    "distances",
+)
 
 
 @cache

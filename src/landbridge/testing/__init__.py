@@ -7,16 +7,17 @@ from landbridge.testing.judging import (
     check_evidence,
     check_modality,
     check_rival,
-    check_score,
     check_task,
     toy_judgement,
 )
+from landbridge.testing.nearness import check_distance, check_score
 from landbridge.testing.toys import toy_batch, toy_body, toy_model
 from landbridge.testing.training import check_objective, check_tuning
 
 __all__ = [
     "check_body",
     "check_bridge",
+    "check_distance",
     "check_evidence",
     "check_fields",
     "check_modality",

@@ -1,4 +1,4 @@
-"""Checks of what reads, asks, judges and rivals: modalities, tasks, scores, evidence, rivals."""
+"""Checks of what reads, asks, judges and rivals: modalities, tasks, evidence, rivals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from landbridge.core import registry
-from landbridge.core.contracts import Evaluator, Modality, Rival, Score, Task
+from landbridge.core.contracts import Evaluator, Modality, Rival, Task
 from landbridge.core.domain import Domain
 from landbridge.core.errors import DataError
 from landbridge.core.finding import Judgement
@@ -85,17 +85,6 @@ def _right(task: Task, target: np.ndarray) -> np.ndarray:
         task.loss(output, torch.from_numpy(target)).sum().backward()
         optimiser.step()
     return output.detach().numpy()
-
-
-def check_score(score: Score) -> None:
-    """A transferability score repeats, is finite, and is higher where features tell the classes apart."""
-    name, generator = name_of(score), numpy_generator(0, "score")
-    labels = np.arange(120) % 3
-    features = generator.standard_normal((120, 8)).astype(np.float32)
-    apart = features + 3 * np.eye(8, dtype=np.float32)[labels]
-    good, bad = score.score(apart, labels), score.score(apart, generator.permutation(labels))
-    assert math.isfinite(good) and math.isfinite(bad) and good > bad, f"{name}: {good} for told apart, {bad} for not"
-    assert score.score(apart, labels) == good, f"{name}: does not repeat"
 
 
 def toy_judgement(rows: int = 120, classes: int = 3) -> Judgement:
