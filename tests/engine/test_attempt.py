@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from engine_builders import make_loop
 
 from landbridge.core import codec
 from landbridge.core.domain import Domain
@@ -21,6 +22,8 @@ from landbridge.engine.attempt import Attempt, Order, attempt, default_epochs
 from landbridge.engine.journal import Journal
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor, open_source, rebuild
 from landbridge.engine.workshop import Workshop
+from landbridge.objectives.contrastive import Contrastive
+from landbridge.objectives.supervised import Supervised
 from landbridge.planning.candidates import rival, single
 from landbridge.testing import toy_domain
 
@@ -238,3 +241,35 @@ def test_the_journal_gives_back_what_was_finished_and_nothing_torn(make: Make, e
     ):
         path.write_bytes(bad)
         assert journal.find("key") is None
+
+
+def test_an_objective_that_leaves_the_head_alone_runs_its_length_and_a_probe_follows(make: Make, encoder: str) -> None:
+    workshop = make(toy_domain("text", rows=48))
+    pair = workshop.domain.folds[0].pairs[0]
+    shape = single(encoder, NATIVE, "partial(2)", objective="contrastive", epochs=6, lr=2e-3, patience=1).stages
+    recipe = single(encoder, NATIVE, "probe")
+    recipe = replace(recipe, stages=(*shape, *recipe.stages))
+    done = attempt(workshop, Order(recipe=recipe, train=pair.train, validation=pair.validation))
+    assert done.lengths == ((6, 6),) and not any("validation" in p for p in done.trial.curve)
+    assert done.trial.curve[-1]["loss"] < done.trial.curve[0]["loss"] and len(done.output) == len(pair.validation)
+    assert done.trial.validation == workshop.domain.task.score(done.output, workshop.domain.targets[pair.validation])
+    body = done.predictor.model.body
+    road = workshop.road(encoder, NATIVE, pair.train)
+    assert weights_hash(body.net) != road.origin
+    both = single(encoder, NATIVE, "probe", "partial(1)", objective="supervised", epochs=2)
+    last = replace(both.stages[1], objectives=(both.stages[1].objectives[0], shape[0].objectives[0]))
+    joint = replace(both, stages=(both.stages[0], last))
+    judged = attempt(workshop, Order(recipe=joint, train=pair.train, validation=pair.validation))
+    assert "validation" in judged.trial.curve[-1]
+
+
+def test_two_objectives_read_the_features_of_a_batch_once() -> None:
+    loop = make_loop("full", objectives=(Supervised(), Contrastive()), size=20, epochs=1, validate=False)
+    given = {"size": 20, "epochs": 1, "validate": False}
+    alone = [make_loop("full", objectives=(o,), **given) for o in (Supervised(), Contrastive())]
+    calls: list[int] = []
+    real = loop.model.features_from
+    loop.model.features_from = lambda *a: (calls.append(1), real(*a))[1]
+    both, parts = loop.run(), [other.run() for other in alone]
+    assert len(calls) == loop.feed.steps
+    assert both.curve[0]["loss"] == pytest.approx(sum(p.curve[0]["loss"] for p in parts), rel=1e-4)

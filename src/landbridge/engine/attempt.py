@@ -49,6 +49,20 @@ class Suggests(Protocol):
     def extra(self, body: Body, task: Task) -> tuple[list[Example], np.ndarray]: ...
 
 
+@runtime_checkable
+class Draws(Protocol):
+    """An objective that wishes for a way of drawing batches: "pairs" puts a row beside another of its class."""
+
+    sampling: str
+
+
+@runtime_checkable
+class Headless(Protocol):
+    """An objective that says whether it trains the head; where none does, outputs say nothing until one is solved."""
+
+    trains_head: bool
+
+
 @dataclass(kw_only=True)
 class Order:
     """What to run: rows to train on, rows to choose on (empty for a refit), limits and who watches.
@@ -214,10 +228,14 @@ class _Run:
         if lowest > 0 and self.pristine and not self.model.taps:
             views = STORED_VIEWS if self.road.supply.views is not None else 1
             stored = self.workshop.activations(self.road, rows, depth=lowest, views=views)
+        judged = any(not isinstance(o, Headless) or o.trains_head for o in stage.objectives)
+        paired = any(isinstance(o, Draws) and o.sampling == "pairs" for o in stage.objectives)
+        domain = self.workshop.domain
         return Feed(
             supply=self.road.supply,
             train=order.train,
-            validation=order.validation,
+            validation=order.validation if judged else order.validation[:0],
+            strata=domain.task.strata(domain.targets[order.train]) if paired else None,
             size=min(stage.batch, max(2, len(order.train))),
             augment=True,
             stored=stored or (),

@@ -201,7 +201,7 @@ class Loop:
         loss = 0.0
         for piece in _pieces(batch, self.micro):
             piece = piece.to(self.precision.device)
-            with self.precision.autocast():
+            with self.precision.autocast(), self.model.shared():
                 terms = [
                     o.loss(self.model, s, piece, generator) for o, s in zip(self.objectives, self.states, strict=True)
                 ]
