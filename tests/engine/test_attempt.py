@@ -188,7 +188,7 @@ def _regress():
     return codec.registry.find("tasks", "regress").from_labels([0.0, 1.0, 2.0])
 
 
-@pytest.mark.parametrize("tunings", [["probe"], ["probe", "partial(1)"], ["probe(taps=1)"], ["probe(head='kernel')"]])
+@pytest.mark.parametrize("tunings", [["probe"], ["probe", "partial(1)"], ["probe(taps=1)"], ["probe(head='cache')"]])
 def test_a_predictor_comes_back_to_the_bit(make: Make, encoder: str, tunings: list[str]) -> None:
     domain = toy_domain("text", rows=24)
     done = run(make(domain), encoder, *tunings)

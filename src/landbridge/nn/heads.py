@@ -21,7 +21,8 @@ _FLOOR = 1e-12  # the smallest length a feature row is divided by
 class Wish:
     """How a closed-form objective should fill a head: a tuning sets it, "auto" leaves it to the objective.
 
-    solver: auto, logistic, lda, ridge or kernel; normalise (rows) and standardise (columns): auto, yes or no.
+    solver: auto, logistic, lda, ridge, kernel, centroid or cache; normalise (rows) and standardise (columns): auto, yes
+    or no.
     """
 
     solver: str = "auto"

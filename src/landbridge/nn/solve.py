@@ -6,7 +6,7 @@ Shapes: N rows, D width, C outputs, P folds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ def solve_logistic(
     rough = list(logistic_path(*data, begin, link=link, tolerance=_LOOSE, mass_NC=mass_NC))
     final = logistic_path(*data, [best], link=link, tolerance=_TIGHT, start=rough[-1], mass_NC=mass_NC)
     weight, bias = rotation.back(*next(final))
-    return _solution(weight[0], bias[0], adjustment, {"kind": "logistic", "strength": best, "cv": score}), score
+    return solution(weight[0], bias[0], adjustment, {"kind": "logistic", "strength": best, "cv": score}), score
 
 
 def choose_strength(
@@ -159,11 +159,8 @@ def solve_bent(
     if loss is not None:
         factor = logit_scale(found.held_output + share, lambda output: loss(output.numpy(), held))
     facts = {"kind": "kernel", "gamma": found.gamma, "ridge": found.ridge, "cv": found.score}
-    return replace(
-        _solution((found.weight * factor).T, share * factor, adjustment, facts),
-        support=found.support,
-        gamma=found.gamma,
-    )
+    weight, bias = (found.weight * factor).T, share * factor
+    return solution(weight, bias, adjustment, facts, support=found.support, gamma=found.gamma)
 
 
 def solve_discriminant(
@@ -188,7 +185,7 @@ def solve_discriminant(
     score = float(np.mean(scores))
     means = (target_NC.T @ rows) / target_NC.sum(0).clamp_min(1e-12).unsqueeze(1)
     facts = {"kind": "lda", "shrinkage": shrinkage(rows - target_NC @ means), "cv": score}
-    return _solution(weight, bias, adjustment, facts), score
+    return solution(weight, bias, adjustment, facts), score
 
 
 def solve_ridge(
@@ -216,7 +213,7 @@ def solve_ridge(
     scores = [judge(output.numpy(), truth) for output in outputs]
     best = len(scores) - 1 - int(np.argmax(scores[::-1]))  # of equal scores the strongest penalty
     facts = {"kind": "ridge", "penalty": grid[best], "cv": float(scores[best])}
-    return _solution(path.weight[best], path.bias[best], adjustment, facts), float(scores[best])
+    return solution(path.weight[best], path.bias[best], adjustment, facts), float(scores[best])
 
 
 def make_folds(
@@ -242,7 +239,16 @@ def held_out(fold_RN: np.ndarray) -> np.ndarray:
     return np.stack([line == k for line in fold_RN for k in np.unique(line) if k >= 0])
 
 
-def _solution(weight: Tensor, bias: Tensor, adjustment: Adjustment, facts: dict[str, Any]) -> Solution:
+def solution(
+    weight: Tensor,
+    bias: Tensor,
+    adjustment: Adjustment,
+    facts: dict[str, Any],
+    *,
+    support: Tensor | None = None,
+    gamma: float = 0.0,
+) -> Solution:
+    """The solved values with the adjustment they were solved under."""
     return Solution(
         weight=weight,
         bias=bias,
@@ -250,4 +256,6 @@ def _solution(weight: Tensor, bias: Tensor, adjustment: Adjustment, facts: dict[
         scale=adjustment.scale,
         normalise=adjustment.normalise,
         facts={**facts, "normalise": adjustment.normalise},
+        support=support,
+        gamma=gamma,
     )

@@ -92,7 +92,7 @@ class Supervised:
     ) -> dict[str, Any]:
         """Fill `head` from features_ND and targets at once; how it was chosen, as JSON.
 
-        `kind` (auto, logistic, lda, ridge) overrules the head's wish; `groups` stay together in cross-validation.
+        `kind` (a solver of the wish) overrules the head's wish; `groups` stay together in cross-validation.
         """
         wish = head.wish if kind == "auto" else replace(head.wish, solver=kind)
         balanced = task.class_weight(target.numpy()) if self.weights == "balanced" else None
