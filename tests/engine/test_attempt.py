@@ -19,6 +19,7 @@ from landbridge.core.errors import ArtifactError, LandbridgeError, OutOfTimeErro
 from landbridge.core.model import Model, weights_hash
 from landbridge.engine import workshop as workshop_file
 from landbridge.engine.attempt import Attempt, Order, attempt, default_epochs
+from landbridge.engine.average import SHARES
 from landbridge.engine.journal import Journal
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor, open_source, rebuild
 from landbridge.engine.workshop import Workshop
@@ -40,7 +41,7 @@ def make(tmp_path: Path) -> Make:
 def run(workshop: Workshop, source: str, *tunings: str, **given: object) -> Attempt:
     """An attempt on the first pair."""
     pair = workshop.domain.folds[0].pairs[0]
-    fields = {k: given.pop(k) for k in ("train", "validation", "seconds", "lengths", "seed") if k in given}
+    fields = {k: given.pop(k) for k in ("train", "validation", "seconds", "lengths", "shares", "seed") if k in given}
     fields = {"train": pair.train, "validation": pair.validation, **fields}
     return attempt(workshop, Order(recipe=single(source, NATIVE, *tunings, **given), **fields))
 
@@ -273,3 +274,18 @@ def test_two_objectives_read_the_features_of_a_batch_once() -> None:
     both, parts = loop.run(), [other.run() for other in alone]
     assert len(calls) == loop.feed.steps
     assert both.curve[0]["loss"] == pytest.approx(sum(p.curve[0]["loss"] for p in parts), rel=1e-4)
+
+
+def test_the_share_of_the_tuned_end_is_found_kept_and_used_again(make: Make, encoder: str, tmp_path: Path) -> None:
+    workshop = make(toy_domain("text", rows=48))
+    rest, none = workshop.domain.folds[0].rest, np.arange(0)
+    done = run(workshop, encoder, "probe", "partial(1)", epochs=2, lr=1e-3, average="wise")
+    assert len(done.shares) == len(done.lengths) == 1 and done.shares[0] in SHARES
+    journal = Journal(tmp_path / "journal")
+    journal.keep("key", done)
+    assert journal.find("key").shares == done.shares
+    given = {"train": rest, "validation": none, "epochs": 2, "lr": 1e-2, "average": "wise"}
+    back = run(workshop, encoder, "probe", "partial(1)", shares=(0.0,), **given)
+    origin = workshop.road(encoder, NATIVE, rest).origin
+    assert back.shares == (0.0,) and weights_hash(back.predictor.model.body.net) == origin
+    assert weights_hash(run(workshop, encoder, "probe", "partial(1)", **given).predictor.model.body.net) != origin

@@ -67,7 +67,8 @@ class Headless(Protocol):
 class Order:
     """What to run: rows to train on, rows to choose on (empty for a refit), limits and who watches.
 
-    `lengths` gives the epochs of each gradient stage of a refit: what was best on validation, of what schedule.
+    For each gradient stage of a refit, `lengths` gives the epochs that were best on validation, of what schedule, and
+    `shares` how much of its tuned end was best.
     """
 
     recipe: Recipe
@@ -76,6 +77,7 @@ class Order:
     seed: int = 0
     seconds: float = math.inf
     lengths: tuple[tuple[int, int], ...] = ()
+    shares: tuple[float, ...] = ()
     watch: Watch = lambda share, best: ""
     checkpoint: Path | None = None
 
@@ -88,6 +90,7 @@ class Attempt:
     predictor: Predictor | None  # None when the attempt was read back from a journal
     output: np.ndarray
     lengths: tuple[tuple[int, int], ...] = ()  # per gradient stage: best epoch, scheduled epochs
+    shares: tuple[float, ...] = ()  # per gradient stage: how much of its end is in its weights
     memory: Memory = field(default_factory=dict)
     adapter: dict[str, bytes] = field(default_factory=dict)  # PEFT files, where the tuning writes such
 
@@ -132,6 +135,7 @@ def attempt(workshop: Workshop, order: Order) -> Attempt:
         predictor=predictor,
         output=output,
         lengths=tuple(run.lengths),
+        shares=tuple(run.shares),
         memory=run.memory,
         adapter=run.adapter,
     )
@@ -144,6 +148,7 @@ class _Run:
         self.workshop, self.order, self.road, self.model, self.ends = workshop, order, road, model, ends
         self.memory: Memory = {}
         self.lengths: list[tuple[int, int]] = []
+        self.shares: list[float] = []
         self.curve: list[dict[str, float]] = []
         self.adapter: dict[str, bytes] = {}
         self.trainable = 0
@@ -208,6 +213,7 @@ class _Run:
             deadline=self.ends,
             watch=order.watch,
             checkpoint=checkpoint,
+            share=order.shares[len(self.shares)] if len(order.shares) > len(self.shares) else None,
             warm=number > 0,
         )
         loop.stop_after, loop.epochs = self._length(stage, loop)
@@ -215,6 +221,7 @@ class _Run:
         _must_be_finite(seen, order.recipe)
         self.ended = self.ended if self.ended == LATE else seen.ended
         self.lengths.append((seen.best_epoch if seen.best else seen.epoch, loop.epochs))
+        self.shares.append(seen.share)
         self.curve += [{**p, "stage": float(number)} for p in seen.curve]
         if checkpoint is not None:
             checkpoint.clear()

@@ -37,6 +37,7 @@ class Solution:
     mean: Tensor
     scale: Tensor
     normalise: bool
+    unit: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
     support: Tensor | None = None  # of a kernel model: MxD adjusted rows, weight is CxM then
     gamma: float = 0.0
@@ -44,14 +45,18 @@ class Solution:
 
 @dataclass(frozen=True, kw_only=True)
 class Adjustment:
-    """Features made ready: rows of length 1 if wished, columns of equal spread if wished, rows of length about 1."""
+    """Features made ready: rows of length 1 if wished, columns of equal spread if wished, rows of length about 1.
+
+    With `unit` the centred rows get just length 1, so that directions from the middle of the rows are compared.
+    """
 
     normalise: bool
     mean: Tensor
     scale: Tensor
+    unit: bool = False
 
     @classmethod
-    def of(cls, features_ND: Tensor, *, normalise: bool, standardise: bool) -> Adjustment:
+    def of(cls, features_ND: Tensor, *, normalise: bool, standardise: bool, unit: bool = False) -> Adjustment:
         """Learn mean and scale; a column that hardly varies keeps the median spread, so that noise is not blown up."""
         rows = normalised(features_ND) if normalise else features_ND
         mean, spread = rows.mean(0), rows.std(0, correction=0)
@@ -61,11 +66,12 @@ class Adjustment:
             scale = torch.where(spread > 1e-4 * typical, spread, typical) * width
         else:
             scale = torch.full_like(mean, float((rows - mean).square().sum(1).mean().sqrt().clamp_min(1e-12)))
-        return cls(normalise=normalise, mean=mean, scale=scale)
+        return cls(normalise=normalise, mean=mean, scale=scale, unit=unit)
 
     def __call__(self, features_ND: Tensor) -> Tensor:
         """The adjusted features."""
-        return ((normalised(features_ND) if self.normalise else features_ND) - self.mean) / self.scale
+        rows = ((normalised(features_ND) if self.normalise else features_ND) - self.mean) / self.scale
+        return normalised(rows) if self.unit else rows
 
 
 def solve_logistic(
@@ -255,6 +261,7 @@ def solution(
         mean=adjustment.mean,
         scale=adjustment.scale,
         normalise=adjustment.normalise,
+        unit=adjustment.unit,
         facts={**facts, "normalise": adjustment.normalise},
         support=support,
         gamma=gamma,

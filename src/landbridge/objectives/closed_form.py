@@ -65,11 +65,11 @@ def solved(order: Order, features_ND: Tensor, target: Tensor, seed: int) -> Solu
     weight_N = _row_weight(order, truth) if classes else None
     given = {"judge": _judge(order.task), "truth": truth, "fold_RN": folds, "weight_N": weight_N}
     if kind in ("centroid", "cache"):
+        prepared = _direction(order.wish, features_ND)
         few = {"judge": _judge(order.task), "loss": _loss(order.task), "truth": truth, "fold_RN": folds}
         if kind == "centroid":
-            return solve_centroid(features_ND, sure_NC, adjustment, **few)
-        _must_compare_directions(order.wish)
-        return solve_cache(features_ND, sure_NC, seed=seed, weight_N=weight_N, **few)
+            return solve_centroid(features_ND, sure_NC, prepared, **few)
+        return solve_cache(features_ND, sure_NC, prepared, seed=seed, weight_N=weight_N, **few)
     if kind == "kernel":
         bend = {"judge": _judge(order.task), "loss": _loss(order.task), "truth": truth, "fold_RN": folds, "seed": seed}
         return solve_bent(features_ND, soft_NC if classes else 2 * soft_NC - 1, adjustment, **bend)
@@ -106,16 +106,16 @@ def _values(order: Order, features_ND: Tensor, truth: np.ndarray, seed: int) -> 
     )[0]
 
 
-def _must_compare_directions(wish: Wish) -> None:
-    """A cache has its own preparation; UsageError where another is wished for."""
-    for field, value, wanted in (("normalise", wish.normalise, "yes"), ("standardise", wish.standardise, "no")):
-        if value not in ("auto", wanted):
-            raise UsageError(f"probe: head 'cache' compares directions; {field} is auto or {wanted}, not '{value}'")
-
-
 def _adjustment(wish: Wish, features_ND: Tensor) -> Adjustment:
     """Rows to length 1 and columns to equal spread unless the wish says otherwise."""
     return Adjustment.of(features_ND, normalise=wish.normalise != "no", standardise=wish.standardise != "no")
+
+
+def _direction(wish: Wish, features_ND: Tensor) -> Adjustment:
+    """Rows to length 1, centred, and to length 1 again (Wang et al. 2019, SimpleShot, arXiv:1911.04623, "CL2N");
+    columns as they are unless the wish says otherwise."""
+    prepare = {"normalise": wish.normalise != "no", "standardise": wish.standardise == "yes"}
+    return Adjustment.of(features_ND, unit=True, **prepare)
 
 
 def _judge(task: Task) -> Judge:

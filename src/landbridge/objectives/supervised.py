@@ -101,9 +101,10 @@ class Supervised:
         if solution.support is not None:
             head.normalise = solution.normalise
             parts = solution.weight, solution.bias, solution.support, solution.gamma, solution.mean, solution.scale
-            head.fill_kernel(*parts)
+            head.fill_kernel(*parts, unit=solution.unit)
             return solution.facts
-        head.fill(solution.weight, solution.bias, solution.mean, solution.scale, normalise=solution.normalise)
+        prepared = {"normalise": solution.normalise, "unit": solution.unit}
+        head.fill(solution.weight, solution.bias, solution.mean, solution.scale, **prepared)
         return solution.facts
 
     def _each(self, state: _State, output: Tensor, target: Tensor) -> Tensor:
