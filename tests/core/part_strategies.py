@@ -47,7 +47,7 @@ stages = st.builds(
     batch=st.integers(1, 65_536),
     decay=st.floats(0.0, 10.0),
     patience=st.integers(0, 10_000),
-    average=st.sampled_from(["none", "ema", "swa"]),
+    average=st.sampled_from(["none", "ema", "swa", "wise"]),
 )
 sources = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).map(lambda t: f"transformers:{t}")
 recipes = st.builds(

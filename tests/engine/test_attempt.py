@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from engine_builders import make_loop
 
 from landbridge.core import codec
 from landbridge.core.domain import Domain
@@ -18,9 +19,12 @@ from landbridge.core.errors import ArtifactError, LandbridgeError, OutOfTimeErro
 from landbridge.core.model import Model, weights_hash
 from landbridge.engine import workshop as workshop_file
 from landbridge.engine.attempt import Attempt, Order, attempt, default_epochs
+from landbridge.engine.average import SHARES
 from landbridge.engine.journal import Journal
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor, open_source, rebuild
 from landbridge.engine.workshop import Workshop
+from landbridge.objectives.contrastive import Contrastive
+from landbridge.objectives.supervised import Supervised
 from landbridge.planning.candidates import rival, single
 from landbridge.testing import toy_domain
 
@@ -37,7 +41,7 @@ def make(tmp_path: Path) -> Make:
 def run(workshop: Workshop, source: str, *tunings: str, **given: object) -> Attempt:
     """An attempt on the first pair."""
     pair = workshop.domain.folds[0].pairs[0]
-    fields = {k: given.pop(k) for k in ("train", "validation", "seconds", "lengths", "seed") if k in given}
+    fields = {k: given.pop(k) for k in ("train", "validation", "seconds", "lengths", "shares", "seed") if k in given}
     fields = {"train": pair.train, "validation": pair.validation, **fields}
     return attempt(workshop, Order(recipe=single(source, NATIVE, *tunings, **given), **fields))
 
@@ -185,7 +189,7 @@ def _regress():
     return codec.registry.find("tasks", "regress").from_labels([0.0, 1.0, 2.0])
 
 
-@pytest.mark.parametrize("tunings", [["probe"], ["probe", "partial(1)"], ["probe(taps=1)"], ["probe(head='kernel')"]])
+@pytest.mark.parametrize("tunings", [["probe"], ["probe", "partial(1)"], ["probe(taps=1)"], ["probe(head='cache')"]])
 def test_a_predictor_comes_back_to_the_bit(make: Make, encoder: str, tunings: list[str]) -> None:
     domain = toy_domain("text", rows=24)
     done = run(make(domain), encoder, *tunings)
@@ -238,3 +242,50 @@ def test_the_journal_gives_back_what_was_finished_and_nothing_torn(make: Make, e
     ):
         path.write_bytes(bad)
         assert journal.find("key") is None
+
+
+def test_an_objective_that_leaves_the_head_alone_runs_its_length_and_a_probe_follows(make: Make, encoder: str) -> None:
+    workshop = make(toy_domain("text", rows=48))
+    pair = workshop.domain.folds[0].pairs[0]
+    shape = single(encoder, NATIVE, "partial(2)", objective="contrastive", epochs=6, lr=2e-3, patience=1).stages
+    recipe = single(encoder, NATIVE, "probe")
+    recipe = replace(recipe, stages=(*shape, *recipe.stages))
+    done = attempt(workshop, Order(recipe=recipe, train=pair.train, validation=pair.validation))
+    assert done.lengths == ((6, 6),) and not any("validation" in p for p in done.trial.curve)
+    assert done.trial.curve[-1]["loss"] < done.trial.curve[0]["loss"] and len(done.output) == len(pair.validation)
+    assert done.trial.validation == workshop.domain.task.score(done.output, workshop.domain.targets[pair.validation])
+    body = done.predictor.model.body
+    road = workshop.road(encoder, NATIVE, pair.train)
+    assert weights_hash(body.net) != road.origin
+    both = single(encoder, NATIVE, "probe", "partial(1)", objective="supervised", epochs=2)
+    last = replace(both.stages[1], objectives=(both.stages[1].objectives[0], shape[0].objectives[0]))
+    joint = replace(both, stages=(both.stages[0], last))
+    judged = attempt(workshop, Order(recipe=joint, train=pair.train, validation=pair.validation))
+    assert "validation" in judged.trial.curve[-1]
+
+
+def test_two_objectives_read_the_features_of_a_batch_once() -> None:
+    loop = make_loop("full", objectives=(Supervised(), Contrastive()), size=20, epochs=1, validate=False)
+    given = {"size": 20, "epochs": 1, "validate": False}
+    alone = [make_loop("full", objectives=(o,), **given) for o in (Supervised(), Contrastive())]
+    calls: list[int] = []
+    real = loop.model.features_from
+    loop.model.features_from = lambda *a: (calls.append(1), real(*a))[1]
+    both, parts = loop.run(), [other.run() for other in alone]
+    assert len(calls) == loop.feed.steps
+    assert both.curve[0]["loss"] == pytest.approx(sum(p.curve[0]["loss"] for p in parts), rel=1e-4)
+
+
+def test_the_share_of_the_tuned_end_is_found_kept_and_used_again(make: Make, encoder: str, tmp_path: Path) -> None:
+    workshop = make(toy_domain("text", rows=48))
+    rest, none = workshop.domain.folds[0].rest, np.arange(0)
+    done = run(workshop, encoder, "probe", "partial(1)", epochs=2, lr=1e-3, average="wise")
+    assert len(done.shares) == len(done.lengths) == 1 and done.shares[0] in SHARES
+    journal = Journal(tmp_path / "journal")
+    journal.keep("key", done)
+    assert journal.find("key").shares == done.shares
+    given = {"train": rest, "validation": none, "epochs": 2, "lr": 1e-2, "average": "wise"}
+    back = run(workshop, encoder, "probe", "partial(1)", shares=(0.0,), **given)
+    origin = workshop.road(encoder, NATIVE, rest).origin
+    assert back.shares == (0.0,) and weights_hash(back.predictor.model.body.net) == origin
+    assert weights_hash(run(workshop, encoder, "probe", "partial(1)", **given).predictor.model.body.net) != origin

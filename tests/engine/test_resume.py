@@ -21,6 +21,8 @@ CASES: dict[str, dict[str, Any]] = {
     "objectives": {"tuning": "full", "objectives": (Supervised(mixup=0.4), Pulled())},
     "statistics": {"tuning": "full(norm_statistics='moving')", "reads": "image"},
     "refit": {"tuning": "full(dropout=True)", "validate": False, "average": "ema"},
+    "wise": {"tuning": "gradual(step=1)", "patience": 1, "lr": 0.2, "average": "wise"},
+    "averaged statistics": {"tuning": "full(norm_statistics='moving')", "reads": "image", "average": "ema"},
 }
 
 

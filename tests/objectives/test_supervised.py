@@ -86,7 +86,7 @@ def blobs(rows: int = 120) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(rows, 10, generator=g) + 2.5 * torch.eye(3, 10)[target], target
 
 
-@pytest.mark.parametrize("kind", ["auto", "logistic", "lda", "ridge"])
+@pytest.mark.parametrize("kind", ["auto", "logistic", "lda", "ridge", "centroid", "cache"])
 def test_solving_classes(kind: str) -> None:
     features, target = blobs()
     task = registry.find("tasks", "classify").from_labels(["a", "b", "c"])

@@ -253,6 +253,17 @@ def test_a_refit_is_made_where_there_is_room_and_something_to_gain(make: Callabl
     assert refit(search.workshop, only, whole, 0, math.inf)[1] is False  # no more rows than it has seen
 
 
+def test_a_refit_takes_the_mean_share_of_the_tuned_end_over_pairs(make: Callable[..., Search], encoder: str) -> None:
+    search = make()
+    recipe = single(encoder, codec.parse("bridges", "native"), "probe", "partial(1)", epochs=1, average="wise")
+    only = search._try(Candidate(recipe=recipe, reason=""), pairs=2, seconds=math.inf)
+    for pair, share in ((0, 0.0), (1, 0.4)):
+        only.attempts[pair].shares = (share,)
+    assert only.shares == (0.2,)
+    made, again = refit(search.workshop, only, search.fold, 0, math.inf)
+    assert again and made.shares == (0.2,)
+
+
 def test_a_refit_cut_amid_its_schedule_gives_way_to_the_model_of_the_trial(
     make: Callable[..., Search], encoder: str
 ) -> None:

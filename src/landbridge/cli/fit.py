@@ -30,7 +30,7 @@ Patiences = Annotated[
     list[int] | None, typer.Option("--patience", help=f"Evaluations without gain; {_STAGE}", rich_help_panel=_RECIPE)
 ]
 Averages = Annotated[
-    list[str] | None, typer.Option("--average", help=f"none, ema or swa; {_STAGE}", rich_help_panel=_RECIPE)
+    list[str] | None, typer.Option("--average", help=f"none, ema, swa or wise; {_STAGE}", rich_help_panel=_RECIPE)
 ]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="A recipe in TOML.", rich_help_panel=_RECIPE)]
 

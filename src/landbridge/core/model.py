@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,6 +63,7 @@ class Body(nn.Module, ABC):
     prepare: Prepare
     views: Views | None = None  # random label-keeping changes of prepared inputs, for training
     card: dict[str, Any]  # licence, parameters, origin, weights' sha256
+    source_head: tuple[Tensor, Tensor] | None = None  # weight SxD, bias S of the source's own classifier, if linear
 
     @abstractmethod
     def embed(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
@@ -96,6 +98,7 @@ class Model(nn.Module):
         self.body = body
         self.head = head
         self.taps = tuple(taps)
+        self._seen: list[tuple[Batch, Tensor]] | None = None
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Prepared inputs to output_BC."""
@@ -133,8 +136,26 @@ class Model(nn.Module):
         """Output of a batch, from its inputs or from stored activations."""
         return self.head(self.pooled(batch))
 
+    @contextmanager
+    def shared(self) -> Generator[None]:
+        """Inside, the features of one batch are computed once, however many objectives read them."""
+        self._seen = []
+        try:
+            yield
+        finally:
+            self._seen = None
+
     def pooled(self, batch: Batch) -> Tensor:
         """Features of a batch, from its inputs or from stored activations."""
+        if self._seen is None:
+            return self._pooled(batch)
+        for seen, features in self._seen:
+            if seen is batch:
+                return features
+        self._seen.append((batch, self._pooled(batch)))
+        return self._seen[-1][1]
+
+    def _pooled(self, batch: Batch) -> Tensor:
         if batch.tokens is not None and batch.mask is not None:
             return self.features_from(batch.depth, batch.tokens, batch.mask)
         if batch.inputs is None:

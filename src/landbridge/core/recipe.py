@@ -20,7 +20,7 @@ LENGTH: dict[str, Rule] = {
     "batch": Rule(kind=int, low=1, high=65_536),
     "decay": Rule(kind=float, low=0.0, high=10.0),
     "patience": Rule(kind=int, low=0, high=10_000),
-    "average": Rule(kind=str, options=("none", "ema", "swa")),
+    "average": Rule(kind=str, options=("none", "ema", "swa", "wise")),
 }
 
 
@@ -30,7 +30,8 @@ class Stage:
 
     `lr` is the peak rate of the fastest group, 0 for the tuning's own default; `decay` is decoupled weight decay, which
     spares norms and biases; `patience` counts evaluations without a better validation score, 0 for no early stop;
-    `average` keeps an exponential (ema) or uniform late (swa) average of the weights for evaluation.
+    `average` keeps an exponential (ema) or uniform late (swa) average of the weights for evaluation, or goes back from
+    the stage's end toward its start as far as validation rows ask for (wise).
     """
 
     tuning: Any

@@ -49,11 +49,26 @@ class Suggests(Protocol):
     def extra(self, body: Body, task: Task) -> tuple[list[Example], np.ndarray]: ...
 
 
+@runtime_checkable
+class Draws(Protocol):
+    """An objective that wishes for a way of drawing batches: "pairs" puts a row beside another of its class."""
+
+    sampling: str
+
+
+@runtime_checkable
+class Headless(Protocol):
+    """An objective that says whether it trains the head; where none does, outputs say nothing until one is solved."""
+
+    trains_head: bool
+
+
 @dataclass(kw_only=True)
 class Order:
     """What to run: rows to train on, rows to choose on (empty for a refit), limits and who watches.
 
-    `lengths` gives the epochs of each gradient stage of a refit: what was best on validation, of what schedule.
+    For each gradient stage of a refit, `lengths` gives the epochs that were best on validation, of what schedule, and
+    `shares` how much of its tuned end was best.
     """
 
     recipe: Recipe
@@ -62,6 +77,7 @@ class Order:
     seed: int = 0
     seconds: float = math.inf
     lengths: tuple[tuple[int, int], ...] = ()
+    shares: tuple[float, ...] = ()
     watch: Watch = lambda share, best: ""
     checkpoint: Path | None = None
 
@@ -74,6 +90,7 @@ class Attempt:
     predictor: Predictor | None  # None when the attempt was read back from a journal
     output: np.ndarray
     lengths: tuple[tuple[int, int], ...] = ()  # per gradient stage: best epoch, scheduled epochs
+    shares: tuple[float, ...] = ()  # per gradient stage: how much of its end is in its weights
     memory: Memory = field(default_factory=dict)
     adapter: dict[str, bytes] = field(default_factory=dict)  # PEFT files, where the tuning writes such
 
@@ -118,6 +135,7 @@ def attempt(workshop: Workshop, order: Order) -> Attempt:
         predictor=predictor,
         output=output,
         lengths=tuple(run.lengths),
+        shares=tuple(run.shares),
         memory=run.memory,
         adapter=run.adapter,
     )
@@ -130,6 +148,7 @@ class _Run:
         self.workshop, self.order, self.road, self.model, self.ends = workshop, order, road, model, ends
         self.memory: Memory = {}
         self.lengths: list[tuple[int, int]] = []
+        self.shares: list[float] = []
         self.curve: list[dict[str, float]] = []
         self.adapter: dict[str, bytes] = {}
         self.trainable = 0
@@ -194,6 +213,7 @@ class _Run:
             deadline=self.ends,
             watch=order.watch,
             checkpoint=checkpoint,
+            share=order.shares[len(self.shares)] if len(order.shares) > len(self.shares) else None,
             warm=number > 0,
         )
         loop.stop_after, loop.epochs = self._length(stage, loop)
@@ -201,6 +221,7 @@ class _Run:
         _must_be_finite(seen, order.recipe)
         self.ended = self.ended if self.ended == LATE else seen.ended
         self.lengths.append((seen.best_epoch if seen.best else seen.epoch, loop.epochs))
+        self.shares.append(seen.share)
         self.curve += [{**p, "stage": float(number)} for p in seen.curve]
         if checkpoint is not None:
             checkpoint.clear()
@@ -214,10 +235,14 @@ class _Run:
         if lowest > 0 and self.pristine and not self.model.taps:
             views = STORED_VIEWS if self.road.supply.views is not None else 1
             stored = self.workshop.activations(self.road, rows, depth=lowest, views=views)
+        judged = any(not isinstance(o, Headless) or o.trains_head for o in stage.objectives)
+        paired = any(isinstance(o, Draws) and o.sampling == "pairs" for o in stage.objectives)
+        domain = self.workshop.domain
         return Feed(
             supply=self.road.supply,
             train=order.train,
-            validation=order.validation,
+            validation=order.validation if judged else order.validation[:0],
+            strata=domain.task.strata(domain.targets[order.train]) if paired else None,
             size=min(stage.batch, max(2, len(order.train))),
             augment=True,
             stored=stored or (),

@@ -38,6 +38,7 @@ class Checkpoint:
         tensors = {f"model/{n}": t for n, t in loop.model.state_dict().items()}
         tensors |= {f"best/{n}": t for n, t in seen.best.items()}
         tensors |= {f"average/{n}": t for n, t in loop.average.kept.items()}
+        tensors |= {f"start/{n}": t for n, t in loop.average.start.items()}
         for i, state in enumerate(loop.states):
             tensors |= {f"state/{i}/{n}": t for n, t in state.state_dict().items()}
         for i, values in loop.optimiser.state_dict()["state"].items():
@@ -69,7 +70,7 @@ class Checkpoint:
         if seen.level:
             loop._start(loop.handle.levels[seen.level - 1])
         loop.model.load_state_dict(_under("model/", tensors))
-        loop.average.kept = _under("average/", tensors)
+        loop.average.kept, loop.average.start = _under("average/", tensors), _under("start/", tensors)
         for i, state in enumerate(loop.states):
             state.load_state_dict(_under(f"state/{i}/", tensors))
         packed = loop.optimiser.state_dict()

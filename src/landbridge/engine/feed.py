@@ -22,7 +22,7 @@ class Feed:
     """Training and validation batches of one stage.
 
     `stored` holds one set of activations per view over `stored_rows`, the rest of which the loop never computes
-    again; without it batches are inputs.
+    again; without it batches are inputs. With `strata`, one for each training row, a batch holds pairs of one stratum.
     """
 
     supply: Supply
@@ -30,6 +30,7 @@ class Feed:
     validation: np.ndarray
     size: int
     augment: bool
+    strata: np.ndarray | None = None
     stored: tuple[Activations, ...] = ()
     stored_rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
@@ -43,7 +44,7 @@ class Feed:
     def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
         """One pass over the training rows in random batches of like length."""
         lengths = self.supply.lengths(self.train)
-        for positions in shuffled(lengths, self.size, generator):
+        for positions in shuffled(lengths, self.size, generator, strata=self.strata):
             rows = self.train[positions]
             if self.stored:
                 view = int(torch.randint(len(self.stored), (1,), generator=generator))

@@ -27,7 +27,7 @@ class Journal:
 
     def keep(self, key: str, done: Attempt) -> None:
         """Write a finished attempt, whole or not at all."""
-        record = {"trial": done.trial.to_json(), "lengths": done.lengths}
+        record = {"trial": done.trial.to_json(), "lengths": done.lengths, "shares": done.shares}
         tensors = {"output": np.ascontiguousarray(done.output)}
         write_bytes(self.folder / f"{key}.attempt", save(tensors, metadata={"record": json.dumps(record)}))
 
@@ -43,7 +43,8 @@ class Journal:
             record = json.loads(head["__metadata__"]["record"])
             trial = Trial(**record["trial"])
             lengths = tuple((int(a), int(b)) for a, b in record["lengths"])
+            shares = tuple(float(s) for s in record["shares"])
         except (SafetensorError, ValueError, KeyError, TypeError):  # torn, or of another version: it is done again
             return None
         self.taken += 1
-        return Attempt(trial=trial, predictor=None, output=output, lengths=lengths)
+        return Attempt(trial=trial, predictor=None, output=output, lengths=lengths, shares=shares)

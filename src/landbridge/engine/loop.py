@@ -22,7 +22,7 @@ from landbridge.core.errors import ResourceError
 from landbridge.core.model import Model
 from landbridge.core.recipe import Stage
 from landbridge.core.seeds import stream, torch_generator
-from landbridge.engine.average import Average
+from landbridge.engine.average import RUNNING, SHARES, Average, between, copy_into, reestimate
 from landbridge.engine.checkpoint import Checkpoint
 from landbridge.engine.feed import Feed
 from landbridge.engine.memory import is_memory
@@ -50,11 +50,13 @@ class Progression:
     best: dict[str, Tensor] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
     ended: str = ""  # why training ended before its last epoch
+    share: float = 1.0  # of the tuned end in the weights that stay, the rest being the start's
 
 
 @dataclass(kw_only=True)
 class Loop:
-    """Trains one stage. `stop_after` ends a schedule of `epochs` early, as a refit of the best length does."""
+    """Trains one stage. `stop_after` ends a schedule of `epochs` early, as a refit of the best length does; `share` is
+    what was best between start and end before, to be found on the validation rows where it is None."""
 
     model: Model
     handle: Handle
@@ -67,6 +69,7 @@ class Loop:
     seed: int
     epochs: int = 1
     stop_after: int = 1
+    share: float | None = None
     warm: bool = False  # the head says something already: a stage that follows another
     deadline: float = math.inf
     watch: Watch = lambda share, best: ""
@@ -81,10 +84,11 @@ class Loop:
         seen = Progression()
         self._start(self.handle)
         self.average = Average(self.stage.average, self.moving, self.epochs * self.feed.steps)
+        self.average.begin(self._all())
         if self.checkpoint is not None:
             seen = self.checkpoint.restore(self, seen)
-        if self.warm and not seen.curve and len(self.feed.validation):
-            self._first_look(seen)
+        if self.warm and not seen.curve and len(self.feed.validation) and not self.average.start:
+            self._first_look(seen)  # which a share of nothing of the tuned end stands for otherwise
         began, spent = self.clock(), seen.curve[-1]["seconds"] if seen.curve else 0.0
         while seen.epoch < self.stop_after and not seen.ended:
             loss = self._epoch(seen)
@@ -93,9 +97,12 @@ class Loop:
             if self.checkpoint is not None:
                 self.checkpoint.save(self, seen)
         if seen.best:
-            _load(seen.best, self._all())
+            copy_into(seen.best, self._all())
         elif self.average.kept:
-            _load(self.average.kept, self.moving)
+            copy_into(self.average.kept, self.moving)
+            self._restate(seen)
+        if self.average.start:
+            seen.share = self._weigh()
         return seen
 
     def _start(self, handle: Handle) -> None:
@@ -167,8 +174,9 @@ class Loop:
         with torch.no_grad():
             for buffer, value in zip(buffers, before, strict=True):
                 buffer.copy_(value)
-        trained, checked = (self.feed.supply.lengths(r).sum() for r in (self.feed.train, self.feed.validation))
-        return min(each) * (REST * float(trained) + FORWARD * float(checked))
+        trained, checked = (float(self.feed.supply.lengths(r).sum()) for r in (self.feed.train, self.feed.validation))
+        again = trained if self.stage.average in ("ema", "swa") and self._norms() else 0.0
+        return min(each) * (REST * trained + FORWARD * (checked + again))
 
     def _step(self, batch: Batch, generator: torch.Generator) -> float:
         """One optimiser step; the mean loss. Where that is not finite, nothing moves."""
@@ -201,7 +209,7 @@ class Loop:
         loss = 0.0
         for piece in _pieces(batch, self.micro):
             piece = piece.to(self.precision.device)
-            with self.precision.autocast():
+            with self.precision.autocast(), self.model.shared():
                 terms = [
                     o.loss(self.model, s, piece, generator) for o, s in zip(self.objectives, self.states, strict=True)
                 ]
@@ -223,7 +231,8 @@ class Loop:
         """Evaluate, remember the best, and decide whether to go on."""
         point = {"epoch": float(seen.epoch), "loss": loss, "seconds": seconds}
         if len(self.feed.validation):
-            with self.average.applied(self.moving):
+            with self.average.applied(self._all()):
+                self._restate(seen)
                 output, target = self.outputs()
                 score = self.task.score(output, target)
                 check = float(self.task.loss(torch.from_numpy(output), torch.from_numpy(target)).mean())
@@ -259,10 +268,47 @@ class Loop:
     def _release(self, seen: Progression) -> None:
         """Unfreeze the next level; what was frozen until now belongs to the best weights as it is."""
         self._start(self.handle.levels[seen.level])
+        self.average.begin(self._all())
         seen.level, seen.stale = seen.level + 1, 0
         if seen.best:
             for name, tensor in self._all().items():
                 seen.best.setdefault(name, tensor.detach().clone())
+
+    def _weigh(self) -> float:
+        """Leave the weights between start and end that do best on the validation rows, and return the end's share.
+
+        Of equals the one nearest to the tuned end stays; without rows to choose on it is the end itself.
+        """
+        start = self.average.start
+        tensors = {n: t for n, t in (*self.model.named_parameters(), *self.model.named_buffers()) if n in start}
+        end = {n: t.detach().clone() for n, t in tensors.items()}
+        best, found = -math.inf, 1.0
+        for share in SHARES if self.share is None and len(self.feed.validation) else ():
+            between(start, end, share, tensors)
+            score = self.task.score(*self.outputs())
+            if score > best:
+                best, found = score, share
+            if self.clock() > self.deadline:
+                break
+        found = found if self.share is None else self.share
+        between(start, end, found, tensors)
+        return found
+
+    def _norms(self) -> list[nn.Module]:
+        """The batch norms whose running statistics move."""
+        return [m for root in self.current.moving for m in root.modules() if isinstance(m, RUNNING)]
+
+    def _restate(self, seen: Progression) -> None:
+        """Running statistics of the averaged weights, where there are such, by one pass over the training rows."""
+        if self.average.kept and (norms := self._norms()):
+            self.model.eval()
+            reestimate(norms, lambda: self._read(torch_generator(self.seed, "statistics", seen.epoch)))
+
+    def _read(self, generator: torch.Generator) -> None:
+        for batch in self.feed.epoch(generator):
+            for piece in _pieces(batch, self.micro):
+                with self.precision.autocast():
+                    self.model.pooled(piece.to(self.precision.device))
 
     @torch.inference_mode()
     def outputs(self) -> tuple[np.ndarray, np.ndarray]:
@@ -284,9 +330,3 @@ def _pieces(batch: Batch, most: int) -> Iterator[Batch]:
     count = -(-n // most)
     for i in range(count):
         yield batch if count == 1 else batch.rows(slice(n * i // count, n * (i + 1) // count))
-
-
-@torch.no_grad()
-def _load(values: dict[str, Tensor], into: dict[str, Tensor]) -> None:
-    for name, value in values.items():
-        into[name].copy_(value)

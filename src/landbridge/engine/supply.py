@@ -68,13 +68,19 @@ def in_order(rows: np.ndarray, lengths: np.ndarray, size: int) -> Iterator[np.nd
         yield order[start : start + size]
 
 
-def shuffled(lengths: np.ndarray, size: int, generator: torch.Generator, pool: int = 32) -> Iterator[np.ndarray]:
+def shuffled(
+    lengths: np.ndarray, size: int, generator: torch.Generator, pool: int = 32, *, strata: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
     """Positions in random batches of like length: shuffle, sort within pools of `pool` batches, shuffle batches.
 
     A remainder of one example is joined to its neighbour, because batch statistics of one example do not exist.
+    With `strata` a row stands beside another of its stratum, and the pair counts as long as its first row.
     """
     n = len(lengths)
     order = torch.randperm(n, generator=generator).numpy()
+    if strata is not None:
+        order, first = _paired(order, strata)
+        lengths = lengths[first]
     if lengths.min() != lengths.max():
         span = size * pool
         chunks = [order[i : i + span] for i in range(0, n, span)]
@@ -85,3 +91,19 @@ def shuffled(lengths: np.ndarray, size: int, generator: torch.Generator, pool: i
     batches = np.split(order, cuts)
     for i in torch.randperm(len(batches), generator=generator).tolist():
         yield batches[i]
+
+
+def _paired(order: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The order with rows of one stratum in pairs (the last of an odd number makes three), and of each row the first of
+    its pair; pairs come in the order of their first rows."""
+    grouped = order[np.argsort(strata[order], kind="stable")]
+    counts = np.unique(strata, return_counts=True)[1]
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    total = np.repeat(counts, counts)
+    back = np.where((rank == total - 1) & (total % 2 == 1) & (total > 1), 2, rank % 2)
+    leader = grouped[np.arange(len(order)) - back]
+    first = np.empty_like(order)
+    first[grouped] = leader
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return grouped[np.argsort(place[leader], kind="stable")], first

@@ -21,7 +21,8 @@ _FLOOR = 1e-12  # the smallest length a feature row is divided by
 class Wish:
     """How a closed-form objective should fill a head: a tuning sets it, "auto" leaves it to the objective.
 
-    solver: auto, logistic, lda, ridge or kernel; normalise (rows) and standardise (columns): auto, yes or no.
+    solver: auto, logistic, lda, ridge, kernel, centroid or cache; normalise (rows) and standardise (columns): auto, yes
+    or no.
     """
 
     solver: str = "auto"
@@ -32,7 +33,9 @@ class Wish:
 class Head(nn.Module):
     """Features_BD to output_BC: `weight @ ((x / |x| - mean) / scale) + bias`, the division by |x| only on wish.
 
-    A kernel head (`fill_kernel`) puts exp(-gamma |x - s|^2) to each of M supports before the linear map.
+    With `unit` the rows that are so adjusted are divided by their length once more, before the linear map.
+    A kernel head (`fill_kernel`) puts exp(-gamma |x - s|^2) to each of M supports before the linear map, whose weight
+    may have D more columns for the adjusted row itself.
     Linear weights begin at zero, so that the first output says nothing and the first step is the convex probe's.
     `wish` says how a closed-form objective should fill the head.
     """
@@ -46,6 +49,7 @@ class Head(nn.Module):
         if width < 1 or outputs < 1:
             raise ValueError(f"a head needs width and outputs of at least 1, got {width} and {outputs}")
         self.normalise = normalise
+        self.unit = False
         self.wish = Wish()
         self.weight = nn.Parameter(torch.zeros(outputs, width))
         self.bias = nn.Parameter(torch.zeros(outputs))
@@ -77,11 +81,14 @@ class Head(nn.Module):
         with torch.autocast(adjusted.device.type, enabled=False):
             wide = torch.float32 if adjusted.device.type == "mps" else torch.float64
             kernels = rbf(adjusted.to(wide), self.support.to(wide), self.gamma)
+            if self.weight.shape[1] > len(self.support):
+                kernels = torch.cat([kernels, adjusted.to(wide)], dim=1)
             return nn.functional.linear(kernels, self.weight.to(wide), self.bias.to(wide)).float()
 
     def adjusted(self, features: Tensor) -> Tensor:
         """The features after normalisation and standardisation: what the linear map reads."""
-        return (normalised(features) if self.normalise else features).sub(self.mean).div(self.scale)
+        rows = (normalised(features) if self.normalise else features).sub(self.mean).div(self.scale)
+        return normalised(rows) if self.unit else rows
 
     @torch.no_grad()
     def fill(
@@ -92,6 +99,7 @@ class Head(nn.Module):
         scale: Tensor | None = None,
         *,
         normalise: bool | None = None,
+        unit: bool = False,
     ) -> None:
         """Take solved values: weight CxD, bias C, mean and scale D (0 and 1 when left out).
 
@@ -111,17 +119,27 @@ class Head(nn.Module):
         self.mean.copy_(torch.zeros(width) if mean is None else mean)
         self.scale.copy_(torch.ones(width) if scale is None else scale)
         self.normalise = self.normalise if normalise is None else normalise
+        self.unit = unit
 
     @torch.no_grad()
     def fill_kernel(
-        self, weight: Tensor, bias: Tensor, support: Tensor, gamma: float, mean: Tensor, scale: Tensor
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        support: Tensor,
+        gamma: float,
+        mean: Tensor,
+        scale: Tensor,
+        *,
+        unit: bool = False,
     ) -> None:
-        """Take a solved kernel model: weight CxM over support MxD (adjusted rows), bias C, mean and scale D."""
+        """Take a solved kernel model: weight CxM or Cx(M+D) over support MxD (adjusted rows), bias C, mean, scale D."""
         like = self.weight
         self.mean, self.scale = mean.to(like), scale.to(like)
         self.support, self.gamma = support.to(like).clone(), gamma
         self.weight = nn.Parameter(weight.to(like).contiguous(), requires_grad=like.requires_grad)
         self.bias.copy_(bias)
+        self.unit = unit
 
     def spec(self) -> dict[str, Any]:
         """What an artifact keeps beside the weights, as plain JSON."""
@@ -129,9 +147,11 @@ class Head(nn.Module):
             "width": self.width,
             "outputs": self.outputs,
             "normalise": self.normalise,
+            "unit": self.unit,
             "dropout": self.dropout.p,
             "supports": len(self.support),
             "gamma": self.gamma,
+            "columns": self.weight.shape[1],
         }
 
     @classmethod
@@ -143,9 +163,11 @@ class Head(nn.Module):
             normalise=bool(spec["normalise"]),
             dropout=float(spec["dropout"]),
         )
+        head.unit = bool(spec.get("unit", False))  # older artifacts say neither this nor columns
         if spec["supports"]:
             head.support = torch.zeros(int(spec["supports"]), head.width)
-            head.weight = nn.Parameter(torch.zeros(head.outputs, int(spec["supports"])))
+            columns = int(spec.get("columns", spec["supports"]))
+            head.weight = nn.Parameter(torch.zeros(head.outputs, columns))
             head.gamma = float(spec["gamma"])
         return head
 

@@ -6,7 +6,7 @@ Shapes: N rows, D width, C outputs, P folds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Solution:
     mean: Tensor
     scale: Tensor
     normalise: bool
+    unit: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
     support: Tensor | None = None  # of a kernel model: MxD adjusted rows, weight is CxM then
     gamma: float = 0.0
@@ -44,14 +45,18 @@ class Solution:
 
 @dataclass(frozen=True, kw_only=True)
 class Adjustment:
-    """Features made ready: rows of length 1 if wished, columns of equal spread if wished, rows of length about 1."""
+    """Features made ready: rows of length 1 if wished, columns of equal spread if wished, rows of length about 1.
+
+    With `unit` the centred rows get just length 1, so that directions from the middle of the rows are compared.
+    """
 
     normalise: bool
     mean: Tensor
     scale: Tensor
+    unit: bool = False
 
     @classmethod
-    def of(cls, features_ND: Tensor, *, normalise: bool, standardise: bool) -> Adjustment:
+    def of(cls, features_ND: Tensor, *, normalise: bool, standardise: bool, unit: bool = False) -> Adjustment:
         """Learn mean and scale; a column that hardly varies keeps the median spread, so that noise is not blown up."""
         rows = normalised(features_ND) if normalise else features_ND
         mean, spread = rows.mean(0), rows.std(0, correction=0)
@@ -61,11 +66,12 @@ class Adjustment:
             scale = torch.where(spread > 1e-4 * typical, spread, typical) * width
         else:
             scale = torch.full_like(mean, float((rows - mean).square().sum(1).mean().sqrt().clamp_min(1e-12)))
-        return cls(normalise=normalise, mean=mean, scale=scale)
+        return cls(normalise=normalise, mean=mean, scale=scale, unit=unit)
 
     def __call__(self, features_ND: Tensor) -> Tensor:
         """The adjusted features."""
-        return ((normalised(features_ND) if self.normalise else features_ND) - self.mean) / self.scale
+        rows = ((normalised(features_ND) if self.normalise else features_ND) - self.mean) / self.scale
+        return normalised(rows) if self.unit else rows
 
 
 def solve_logistic(
@@ -99,7 +105,7 @@ def solve_logistic(
     rough = list(logistic_path(*data, begin, link=link, tolerance=_LOOSE, mass_NC=mass_NC))
     final = logistic_path(*data, [best], link=link, tolerance=_TIGHT, start=rough[-1], mass_NC=mass_NC)
     weight, bias = rotation.back(*next(final))
-    return _solution(weight[0], bias[0], adjustment, {"kind": "logistic", "strength": best, "cv": score}), score
+    return solution(weight[0], bias[0], adjustment, {"kind": "logistic", "strength": best, "cv": score}), score
 
 
 def choose_strength(
@@ -159,11 +165,8 @@ def solve_bent(
     if loss is not None:
         factor = logit_scale(found.held_output + share, lambda output: loss(output.numpy(), held))
     facts = {"kind": "kernel", "gamma": found.gamma, "ridge": found.ridge, "cv": found.score}
-    return replace(
-        _solution((found.weight * factor).T, share * factor, adjustment, facts),
-        support=found.support,
-        gamma=found.gamma,
-    )
+    weight, bias = (found.weight * factor).T, share * factor
+    return solution(weight, bias, adjustment, facts, support=found.support, gamma=found.gamma)
 
 
 def solve_discriminant(
@@ -188,7 +191,7 @@ def solve_discriminant(
     score = float(np.mean(scores))
     means = (target_NC.T @ rows) / target_NC.sum(0).clamp_min(1e-12).unsqueeze(1)
     facts = {"kind": "lda", "shrinkage": shrinkage(rows - target_NC @ means), "cv": score}
-    return _solution(weight, bias, adjustment, facts), score
+    return solution(weight, bias, adjustment, facts), score
 
 
 def solve_ridge(
@@ -216,7 +219,7 @@ def solve_ridge(
     scores = [judge(output.numpy(), truth) for output in outputs]
     best = len(scores) - 1 - int(np.argmax(scores[::-1]))  # of equal scores the strongest penalty
     facts = {"kind": "ridge", "penalty": grid[best], "cv": float(scores[best])}
-    return _solution(path.weight[best], path.bias[best], adjustment, facts), float(scores[best])
+    return solution(path.weight[best], path.bias[best], adjustment, facts), float(scores[best])
 
 
 def make_folds(
@@ -242,12 +245,24 @@ def held_out(fold_RN: np.ndarray) -> np.ndarray:
     return np.stack([line == k for line in fold_RN for k in np.unique(line) if k >= 0])
 
 
-def _solution(weight: Tensor, bias: Tensor, adjustment: Adjustment, facts: dict[str, Any]) -> Solution:
+def solution(
+    weight: Tensor,
+    bias: Tensor,
+    adjustment: Adjustment,
+    facts: dict[str, Any],
+    *,
+    support: Tensor | None = None,
+    gamma: float = 0.0,
+) -> Solution:
+    """The solved values with the adjustment they were solved under."""
     return Solution(
         weight=weight,
         bias=bias,
         mean=adjustment.mean,
         scale=adjustment.scale,
         normalise=adjustment.normalise,
+        unit=adjustment.unit,
         facts={**facts, "normalise": adjustment.normalise},
+        support=support,
+        gamma=gamma,
     )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from landbridge.core.contracts import Task
 from landbridge.core.errors import UsageError
+from landbridge.nn.few_labels import solve_cache, solve_centroid
 from landbridge.nn.heads import Wish
 from landbridge.nn.solve import (
     Adjustment,
@@ -23,6 +24,7 @@ from landbridge.nn.solve import (
     solve_ridge,
 )
 
+ONE_CLASS = ("lda", "centroid", "cache")  # solvers for rows that have one class each
 _TIE = 1e-4  # how much of the held-out loss decides between equal scores
 
 
@@ -51,8 +53,8 @@ def solved(order: Order, features_ND: Tensor, target: Tensor, seed: int) -> Solu
         return _values(order, features_ND, truth, seed)
     kind = "logistic" if order.wish.solver == "auto" else order.wish.solver
     classes = target.ndim == 1
-    if kind == "lda" and not classes:
-        raise UsageError("probe: head 'lda' needs one class for each row; use logistic or ridge for several labels")
+    if kind in ONE_CLASS and not classes:
+        raise UsageError(f"probe: head '{kind}' needs one class for each row; use logistic or ridge for several labels")
     outputs = order.task.outputs
     sure_NC = torch.nn.functional.one_hot(target.long(), outputs).float() if classes else target.float()
     soft_NC = sure_NC * (1 - order.smoothing) + order.smoothing / (outputs if classes else 2)
@@ -62,6 +64,12 @@ def solved(order: Order, features_ND: Tensor, target: Tensor, seed: int) -> Solu
     adjustment = _adjustment(order.wish, features_ND)
     weight_N = _row_weight(order, truth) if classes else None
     given = {"judge": _judge(order.task), "truth": truth, "fold_RN": folds, "weight_N": weight_N}
+    if kind in ("centroid", "cache"):
+        prepared = _direction(order.wish, features_ND)
+        few = {"judge": _judge(order.task), "loss": _loss(order.task), "truth": truth, "fold_RN": folds}
+        if kind == "centroid":
+            return solve_centroid(features_ND, sure_NC, prepared, **few)
+        return solve_cache(features_ND, sure_NC, prepared, seed=seed, weight_N=weight_N, **few)
     if kind == "kernel":
         bend = {"judge": _judge(order.task), "loss": _loss(order.task), "truth": truth, "fold_RN": folds, "seed": seed}
         return solve_bent(features_ND, soft_NC if classes else 2 * soft_NC - 1, adjustment, **bend)
@@ -101,6 +109,13 @@ def _values(order: Order, features_ND: Tensor, truth: np.ndarray, seed: int) -> 
 def _adjustment(wish: Wish, features_ND: Tensor) -> Adjustment:
     """Rows to length 1 and columns to equal spread unless the wish says otherwise."""
     return Adjustment.of(features_ND, normalise=wish.normalise != "no", standardise=wish.standardise != "no")
+
+
+def _direction(wish: Wish, features_ND: Tensor) -> Adjustment:
+    """Rows to length 1, centred, and to length 1 again (Wang et al. 2019, SimpleShot, arXiv:1911.04623, "CL2N");
+    columns as they are unless the wish says otherwise."""
+    prepare = {"normalise": wish.normalise != "no", "standardise": wish.standardise == "yes"}
+    return Adjustment.of(features_ND, unit=True, **prepare)
 
 
 def _judge(task: Task) -> Judge:

@@ -92,7 +92,7 @@ class Supervised:
     ) -> dict[str, Any]:
         """Fill `head` from features_ND and targets at once; how it was chosen, as JSON.
 
-        `kind` (auto, logistic, lda, ridge) overrules the head's wish; `groups` stay together in cross-validation.
+        `kind` (a solver of the wish) overrules the head's wish; `groups` stay together in cross-validation.
         """
         wish = head.wish if kind == "auto" else replace(head.wish, solver=kind)
         balanced = task.class_weight(target.numpy()) if self.weights == "balanced" else None
@@ -101,9 +101,10 @@ class Supervised:
         if solution.support is not None:
             head.normalise = solution.normalise
             parts = solution.weight, solution.bias, solution.support, solution.gamma, solution.mean, solution.scale
-            head.fill_kernel(*parts)
+            head.fill_kernel(*parts, unit=solution.unit)
             return solution.facts
-        head.fill(solution.weight, solution.bias, solution.mean, solution.scale, normalise=solution.normalise)
+        prepared = {"normalise": solution.normalise, "unit": solution.unit}
+        head.fill(solution.weight, solution.bias, solution.mean, solution.scale, **prepared)
         return solution.facts
 
     def _each(self, state: _State, output: Tensor, target: Tensor) -> Tensor:

@@ -127,7 +127,8 @@ def whole_or(
     Without `own` what was reached is returned, or OutOfTimeError raised where that is nothing.
     """
     try:
-        made = final_fit(workshop, standing.candidate.recipe, rows, standing.lengths, seed, room)
+        recipe, lengths, shares = standing.candidate.recipe, standing.lengths, standing.shares
+        made = final_fit(workshop, recipe, rows, lengths, seed, room, shares=shares)
     except OutOfTimeError:
         if own is None:
             raise
@@ -154,8 +155,10 @@ def final_fit(
     lengths: Sequence[tuple[int, int]],
     seed: int,
     room: float = math.inf,
+    *,
+    shares: Sequence[float] = (),
 ) -> Attempt:
-    """Train a recipe on `rows` without looking at a validation score, for known lengths."""
+    """Train a recipe on `rows` without looking at a validation score, for known lengths and shares of the end."""
     order = Order(
         recipe=recipe,
         train=rows,
@@ -163,6 +166,7 @@ def final_fit(
         seed=stream(seed, "final") % 2**31,
         seconds=room,
         lengths=tuple(lengths),
+        shares=tuple(shares),
     )
     return attempt(workshop, order)
 

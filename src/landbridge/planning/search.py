@@ -74,6 +74,11 @@ class Standing:
         columns = zip(*(a.lengths for a in self.attempts.values()), strict=False)
         return tuple((round(float(np.median([b for b, _ in c]))), max(e for _, e in c)) for c in columns)
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """How much of its tuned end each gradient stage kept, the mean over pairs."""
+        return tuple(float(np.mean(c)) for c in zip(*(a.shares for a in self.attempts.values()), strict=False))
+
 
 @dataclass
 class Search:

@@ -23,10 +23,12 @@ from landbridge.sources import bert_like, conv, vit_like, wave, whole
 from landbridge.sources.cut import Cut, CutBody
 from landbridge.sources.hub_address import Place, weights_in
 from landbridge.sources.preparation import prepare_for, views_for
+from landbridge.sources.source_head import source_head
 from landbridge.sources.tf_padding import pad_inside
 from landbridge.sources.weights_file import json_file, licence, sha256
 
 FAMILIES = {**bert_like.FAMILIES, **vit_like.FAMILIES, **conv.FAMILIES, **wave.FAMILIES}
+CLASSIFIERS = {**vit_like.FAMILIES, **conv.FAMILIES}  # families whose classifier is linear over what the cut pools
 SMALL = (
     "config.json",
     "preprocessor_config.json",
@@ -53,6 +55,7 @@ class HubFresh:
 
 def open_place(place: Place, *, address: str, weights: bool) -> CutBody:
     """The body of a model folder, in float32 and eval mode; SourceError where weights and architecture do not fit."""
+    head = None
     with quiet():
         config = _config(place.folder, address)
         kind = _kind(config, address)
@@ -66,10 +69,12 @@ def open_place(place: Place, *, address: str, weights: bool) -> CutBody:
         if config.model_type in ("mobilenet_v1", "mobilenet_v2"):
             pad_inside(net)
         cut, note = _cut(config, net, place.folder, address)
+        if weights and config.model_type in CLASSIFIERS:
+            head = source_head(file, cut.width)
         prepare, told = prepare_for(cut.reads, place.folder, config, address)
     card = {"origin": address, "architecture": kind.__name__, "licence": licence(place.folder), **facts}
     notes = [text for text in (note, told) if text]
-    return CutBody(
+    body = CutBody(
         address=address,
         net=net.float().eval(),
         fresh=HubFresh(),
@@ -79,6 +84,8 @@ def open_place(place: Place, *, address: str, weights: bool) -> CutBody:
         card={**card, **({"note": "; ".join(notes)} if notes else {})},
         small_files=_small(place.folder),
     )
+    body.source_head = head
+    return body
 
 
 def rebuild(files: Mapping[str, bytes], address: str) -> CutBody:

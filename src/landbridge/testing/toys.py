@@ -184,6 +184,7 @@ def toy_body(reads: str = "text", seed: int = 0) -> Body:
         if isinstance(module, nn.BatchNorm2d):  # statistics that are not the new net's own show whether they move
             module.running_mean.normal_(0, 0.1, generator=generator)
             module.running_var.uniform_(0.8, 1.2, generator=generator)
+    body.source_head = torch.randn(5, _WIDTH, generator=generator), torch.zeros(5)
     return body.eval()
 
 

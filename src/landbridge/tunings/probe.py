@@ -17,10 +17,13 @@ class Probe:
     """Freeze the body and fit the head, in closed form where the objective can.
 
     With `taps` the features of that many depths before the end are pooled as well and concatenated; they help where
-    the last layer is too specialised, and cost width.
+    the last layer is too specialised, and cost width. With very few labels a class, "centroid" (the nearest class mean)
+    and "cache" (the labelled rows themselves, by likeness) fit nothing that could be overfitted.
     """
 
-    head: str = choice("auto", "auto", "logistic", "lda", "ridge", "kernel", help="how the head is solved")
+    head: str = choice(
+        "auto", "auto", "logistic", "lda", "ridge", "kernel", "centroid", "cache", help="how the head is solved"
+    )
     taps: int = whole(0, 0, 16, help="how many earlier depths are read beside the last")
     normalise: str = choice("auto", "auto", "yes", "no", help="divide each feature row by its length")
     standardise: str = choice("auto", "auto", "yes", "no", help="divide each feature by its spread")
