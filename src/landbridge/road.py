@@ -40,7 +40,7 @@ from landbridge.report.record import assemble, domain_block, measured, plain
 
 DEFAULT_BUDGET = "10m"
 CLOSING = (10.0, 0.06)  # seconds and share of the budget kept for report, artifact and the proof that it reloads
-OPENING = (4.0, 20.0)  # seconds that the proof takes beside the opening of libraries and sources, and what that is at most
+OPENING = (4.0, 20.0)  # seconds of the proof beside the opening of libraries and sources, and the most counted for that
 JUDGING = 0.3  # share of a fold's time kept for the scratch control, the refits and the test
 SCRATCH = 0.35  # share of what is left after the comparison that the scratch control may take
 PARITY_ROWS = 32

@@ -254,7 +254,7 @@ def test_a_refit_is_made_where_there_is_room_and_something_to_gain(make: Callabl
 
 
 def test_a_refit_takes_the_mean_share_of_the_tuned_end_over_pairs(make: Callable[..., Search], encoder: str) -> None:
-    search = make()
+    search = make(two_pairs(toy_domain("text", rows=40)))
     recipe = single(encoder, codec.parse("bridges", "native"), "probe", "partial(1)", epochs=1, average="wise")
     only = search._try(Candidate(recipe=recipe, reason=""), pairs=2, seconds=math.inf)
     for pair, share in ((0, 0.0), (1, 0.4)):

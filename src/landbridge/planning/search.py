@@ -176,7 +176,9 @@ class Search:
             return 0.0
         target = targets[np.concatenate(rows)]
         unique, place = np.unique(np.concatenate(rows), return_inverse=True)  # a row that comes up twice is one row
-        drawn = numpy_generator(self.seed, "settle").multinomial(len(unique), [1 / len(unique)] * len(unique), RESAMPLES)
+        drawn = numpy_generator(self.seed, "settle").multinomial(
+            len(unique), [1 / len(unique)] * len(unique), RESAMPLES
+        )
         weight = drawn[:, place]
         scores = [
             task.resampled(np.concatenate([s.attempts[p].output for p in pairs]), target, weight, (task.metric,))
