@@ -10,6 +10,7 @@ benchmarks/results/defaults.json, question by question, with machine, versions a
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -97,6 +98,11 @@ def tuned(source: str, bridge: str, tuning: str, objective: str = "supervised", 
     return Recipe(source=source, bridge=codec.parse("bridges", bridge), stages=tuple(stages))
 
 
+def tuning_is_probe(recipe: Recipe) -> bool:
+    """Whether the last stage solves a head."""
+    return codec.text(recipe.stages[-1].tuning).startswith("probe")
+
+
 def tried(domain: Domain, recipes: dict[str, Recipe], k: int, seeds: int, group: bool = False) -> Found:
     """Each recipe with k labels a class (0: four fifths of all rows): scores and seconds over seeds."""
     for name, recipe in recipes.items():
@@ -108,7 +114,8 @@ def tried(domain: Domain, recipes: dict[str, Recipe], k: int, seeds: int, group:
                 done = attempt(workshop(domain, folder), Order(recipe=recipe, train=train, validation=judge, seed=seed))
             assert done.trial.validation is not None
             curve = [p["validation"] for p in done.trial.curve if "validation" in p]
-            scores.append(curve[-1] if curve else done.trial.validation)
+            last = curve and not tuning_is_probe(recipe)
+            scores.append(curve[-1] if last else done.trial.validation)
             seconds.append(done.trial.seconds)
         mean = {"score": float(np.mean(scores)), "seconds": float(np.mean(seconds)), "seeds": seeds}
         yield {"set": domain.name, "labels": k, "setting": name, "recipe": recipe.name, **mean}
@@ -116,18 +123,24 @@ def tried(domain: Domain, recipes: dict[str, Recipe], k: int, seeds: int, group:
 
 def text(data: Path, weights: Path) -> Found:
     """Ways and lengths of tuning a sentence encoder with few labels; the score is that of the last epoch."""
-    for name, k in (("banking77", 5), ("banking77", 10), ("ag_news_test", 20), ("sst2", 50)):
+    top, whole = "partial(blocks=3, layer_decay=1.0)", "full(embedder=False)"
+    named, native = "supervised(names=True)", codec.parse("bridges", "native")
+    for name, k in (("banking77", 10), ("banking77", 5), ("ag_news_test", 20), ("sst2", 50)):
         domain = read(data / name, seed=0)
-        recipes = {"probe": tuned(MINILM, "native", "probe", "supervised(names=True)")}
-        recipes["kernel"] = tuned(MINILM, "native", "probe(head='kernel')", "supervised(names=True)")
-        for epochs in (3, 6, 12):
-            for lr in (5e-5, 1e-4, 3e-4):
-                length = {"lr": lr, "epochs": epochs, "patience": 0}
-                for way in ("partial(blocks=3, layer_decay=1.0)", "full(embedder=False)"):
-                    recipes[f"{way} lr {lr:g} epochs {epochs}"] = tuned(
-                        MINILM, "native", way, "supervised(names=True)", **length
-                    )
-        yield from tried(domain, recipes, k, 2)
+        recipes = {"kernel": tuned(MINILM, "native", "probe(head='kernel')", named)}
+        for way, lr, epochs in itertools.product((top, whole), (1e-4, 3e-4), (3, 8)):
+            length = {"lr": lr, "epochs": epochs, "patience": 0}
+            recipes[f"{way} lr {lr:g} epochs {epochs}"] = tuned(MINILM, "native", way, named, **length)
+            head = Stage(tuning=codec.parse("tunings", "probe(head='kernel')"), objectives=(_objective(named),))
+            for pull in ("contrastive", "contrastive(kind='supcon')"):
+                stage = Stage(tuning=codec.parse("tunings", way), objectives=(_objective(pull),), **length)
+                recipe = Recipe(source=MINILM, bridge=native, stages=(stage, head))
+                recipes[f"{pull} {way} lr {lr:g} epochs {epochs}"] = recipe
+        yield from tried(domain, recipes, k, 1)
+
+
+def _objective(text: str) -> Any:
+    return codec.parse("objectives", text)
 
 
 def sound(data: Path, weights: Path) -> Found:

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-GAMMAS, RIDGES = (1.0, 0.5, 2.0, 0.25), (0.1, 0.3, 0.03, 1.0)  # in order of preference where scores are equal
+# the best mean score first (benchmarks/results/defaults.json, question kernel), as of equals the first is taken
+GAMMAS, RIDGES = (0.25, 0.5, 1.0, 2.0), (0.3, 0.1, 0.03, 1.0)
 EXACT = 12_000  # rows that all become supports; the matrix is N x N float32
 LANDMARKS = 4_000  # supports beyond that
 CHOOSING = 3_000  # rows on which gamma and ridge are chosen

@@ -99,7 +99,7 @@ class Search:
         quick = [c for c in candidates if _closed(c.recipe)]
         slow = [c for c in candidates if not _closed(c.recipe)]
         for control in controls:
-            self._try(control, pairs=1, seconds=0.25 * deadline)
+            self._try(control, pairs=len(self.fold.pairs), seconds=0.25 * deadline)
         for number, candidate in enumerate(quick):
             room = deadline - (self.budget.spent - began)
             if number == 0 or room > 1.5 * max((s.seconds for s in self.transfer()), default=0.0):
@@ -233,7 +233,8 @@ class Search:
             if number and used + standing.seconds > seconds:
                 break
             try:
-                standing.attempts[number] = self._attempt(standing, number, (seconds - used) / (pairs - number))
+                even = pairs - number if candidate.recipe.stages else 1  # a control's further pairs take what it leaves
+                standing.attempts[number] = self._attempt(standing, number, (seconds - used) / even)
             except LandbridgeError as error:
                 standing.error = error
                 break
