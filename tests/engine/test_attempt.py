@@ -18,6 +18,7 @@ from landbridge.core.errors import ArtifactError, LandbridgeError, OutOfTimeErro
 from landbridge.core.model import Model, weights_hash
 from landbridge.engine import workshop as workshop_file
 from landbridge.engine.attempt import Attempt, Order, attempt, default_epochs
+from landbridge.engine.chunk import read_chunk
 from landbridge.engine.journal import Journal
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor, open_source, rebuild
 from landbridge.engine.workshop import Workshop
@@ -40,6 +41,12 @@ def run(workshop: Workshop, source: str, *tunings: str, **given: object) -> Atte
     fields = {k: given.pop(k) for k in ("train", "validation", "seconds", "lengths", "seed") if k in given}
     fields = {"train": pair.train, "validation": pair.validation, **fields}
     return attempt(workshop, Order(recipe=single(source, NATIVE, *tunings, **given), **fields))
+
+
+def kinds(workshop: Workshop, array: str) -> list[Path]:
+    """The chunks that hold an array of this name."""
+    paths = (workshop.folder / "activations").glob("*.chunk")
+    return [p for p in paths if array in read_chunk(p).index["arrays"]]
 
 
 @pytest.mark.parametrize("tuning", ["probe", "partial(1)", "partial(1, norm_statistics='moving')"])
@@ -71,13 +78,15 @@ def test_lora_leaves_the_source_and_writes_its_adapter(make: Make, encoder: str)
     assert len(done.lengths) == 1 and done.lengths[0][1] == 2
 
 
-def test_partial_trains_from_the_store_to_what_it_would_from_inputs(make: Make, encoder: str) -> None:
+def test_partial_trains_from_the_store_to_what_it_would_from_inputs(make: Make, encoder: str, tmp_path: Path) -> None:
     domain = toy_domain("text", rows=32)
     workshop = make(domain)
     fast = run(workshop, encoder, "probe", "partial(1)", epochs=3, lr=1e-3)
-    assert list((workshop.folder / "activations").glob("*.bf16"))
-    workshop.store.limit = 0
-    slow = run(workshop, encoder, "probe", "partial(1)", epochs=3, lr=1e-3)
+    assert len(kinds(workshop, "tokens")) == 1
+    without = Workshop(domain, device=torch.device("cpu"), folder=tmp_path / "other")
+    without.store.limit = 0
+    slow = run(without, encoder, "probe", "partial(1)", epochs=3, lr=1e-3)
+    assert not kinds(without, "tokens") and kinds(without, "rows")
     assert np.abs(fast.output - slow.output).max() < 0.05 * (1 + np.abs(slow.output).max())
 
 
@@ -152,8 +161,10 @@ def test_reading_that_would_end_too_late_is_foretold(make: Make, encoder: str, m
     with pytest.raises(OutOfTimeError, match="reading 150 rows would take") as error:
         workshop.features(road, (), rows, ends=ends)
     assert 0.0 <= error.value.share < 0.5 and error.value.exit_code == 7
-    assert road.kept[()][1].sum() == 10  # what was read stays read
+    (page,) = kinds(workshop, "end")
+    assert len(read_chunk(page).digests) == 10  # what was read stays read
     assert workshop.features(road, (), rows).shape == (150, 16)
+    assert sum(len(read_chunk(p).digests) for p in kinds(workshop, "end")) == 150
 
 
 def test_rivals_are_attempts_too_and_refuse_other_data(make: Make) -> None:
