@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +20,7 @@ from landbridge.core.errors import ArtifactError, LandbridgeError, OutOfTimeErro
 from landbridge.core.model import Model, weights_hash
 from landbridge.engine import workshop as workshop_file
 from landbridge.engine.attempt import Attempt, Order, attempt, default_epochs
+from landbridge.engine.cache import Cache
 from landbridge.engine.chunk import read_chunk
 from landbridge.engine.journal import Journal
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor, open_source, rebuild
@@ -106,6 +109,36 @@ def test_probes_share_features_and_each_row_is_read_once(make: Make, encoder: st
     assert np.abs(exact - one.output).max() < 0.1 * (1 + np.abs(exact).max())
     assert one.trial.validation == domain.task.score(one.output, domain.targets[pair.validation])
     assert one.lengths == () and one.trial.status == "done" and one.trial.peak_mb > 0
+
+
+@pytest.mark.parametrize("tunings", [["probe(taps=1)"], ["probe", "partial(1)"]])
+def test_an_attempt_comes_to_the_same_bits_with_a_cold_cache_a_warm_one_and_none(
+    encoder: str, tmp_path: Path, tunings: list[str]
+) -> None:
+    domain, outputs, saved = toy_domain("text", rows=32), [], []
+    for number, size in enumerate([0, 10**7, 10**7]):
+        cache = Cache(tmp_path / "cache", size).open() if size else None
+        shop = Workshop(domain, device=torch.device("cpu"), folder=tmp_path / str(number), cache=cache)
+        read: list[int] = []
+        road = shop.road(encoder, NATIVE, domain.folds[0].rest)
+        road.reader.embedder[0].register_forward_hook(lambda module, given, made, read=read: read.append(len(made)))
+        outputs.append(run(shop, encoder, *tunings, epochs=2 if len(tunings) > 1 else 0).output)
+        saved.append(shop.store.saved)
+        assert bool(read) == (number < 2), "the warm one never runs the body"
+    assert np.array_equal(outputs[0], outputs[1]) and np.array_equal(outputs[1], outputs[2])
+    assert saved[:2] == [0.0, 0.0] and saved[2] > 0.0
+
+
+def test_what_weights_do_not_say_is_part_of_the_key(make: Make, encoder: str, tmp_path: Path) -> None:
+    folder = Path(encoder.partition(":")[2])
+    other = shutil.copytree(folder, tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "hidden_act": "relu"}))
+    workshop = make(toy_domain("text", rows=24))
+    one, two = (workshop.road(s, NATIVE, np.arange(18)) for s in (encoder, f"transformers:{other}"))
+    assert one.origin == two.origin and one.key != two.key
+    apart = workshop.features(one, (), np.arange(5)) - workshop.features(two, (), np.arange(5))
+    assert np.abs(apart).max() > 1e-4, "the same weights, another function between them"
 
 
 def test_a_solved_head_counts_as_large_as_it_became(make: Make, encoder: str) -> None:

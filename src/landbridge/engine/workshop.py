@@ -30,7 +30,7 @@ from landbridge.engine.store import Activations, ActivationStore
 from landbridge.engine.supply import Supply
 
 SAMPLE = 16  # examples on which the fast copy is checked
-READ, READ_IMAGES = 64, 8  # rows at a time: activations of pictures should stay in the processor's cache
+READ, READ_CPU, READ_IMAGES = 64, 32, 8  # rows at a time: on CPUs activations should stay in the processor's cache
 PATIENCE = 1.5  # seconds of reading after which its end is foretold
 
 
@@ -108,7 +108,7 @@ class Workshop:
             inputs = {k: v.to(self.device) for k, v in supply.inputs(sample).items()}
             precision = pick_precision(self.device, body.net)
             reader, dtype = fast_copy(body, inputs, self.device)
-            size = READ_IMAGES if body.reads == "image" and self.device.type == "cpu" else READ
+            size = READ if self.device.type != "cpu" else READ_IMAGES if body.reads == "image" else READ_CPU
             opened = Road(source, bridge, facts, bare, body, origin, supply, precision, reader, dtype, size)
             self._roads[name] = opened
         return opened
