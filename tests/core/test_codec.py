@@ -61,7 +61,10 @@ def test_what_is_no_part_is_refused_in_one_line_and_never_evaluated(text: str) -
         (f"lora(alpha={10**400})", "lora: alpha must be a number from 0.01 to 1024"),
         ("lora(alpha=1e400)", "got inf"),
         ("lora(alpha=[])", "got []"),
-        ("probe(head=ridg)", "probe: head must be one of auto, logistic, lda, ridge, kernel, centroid, cache, got 'ridg'"),
+        (
+            "probe(head=ridg)",
+            "probe: head must be one of auto, logistic, lda, ridge, kernel, centroid, cache, got 'ridg'",
+        ),
         ("lora(ranks=8)", "unknown field of lora 'ranks'; did you mean rank"),
         ("lora(8, rank=8)", "rank is given twice"),
         ("full(1, 2, true, frozen, false, 6)", "full takes at most"),
