@@ -24,6 +24,12 @@ line is one whole command in a new process, timed from outside; the tool chose o
 rows once. Gains are against the best control, negative where transfer lost; intervals are at 95 %.
 """
 
+EXTRACTION = """\
+Medians over pairs on the same rows, by `benchmarks/extraction.py`: the network alone on batches that lie ready, in its
+fastest way and batch size; with decoding or tokenising before it; `Workshop.features` with an empty cache; and again
+with a full one. Cost is the time of `store` over that of `forward`. Below, the largest relative change of a feature and
+of a ridge regression's outputs (in units of their spread) by the precision in which features lie on disk."""
+
 DATA = """\
 ## Data and weights
 
@@ -41,7 +47,7 @@ def page() -> str:
     files = sorted(RESULTS.glob("*.json"))
     for file in files:
         entries: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-        lines += _file(file.stem, entries)
+        lines += _extraction(entries) if file.stem == "extraction" else _file(file.stem, entries)
     if not files:
         lines += ["No results have been written yet.", ""]
     return "\n".join([*lines, DATA])
@@ -57,6 +63,36 @@ def _file(name: str, entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines += [_row(e) for e in entries.values()]
     lines += ["", "### Commands", "", "| cell | seed | command |", "|---|---|---|"]
     lines += [f"| {e['cell']} | {e['seed']} | `{e['command'].replace('|', chr(92) + '|')}` |" for e in entries.values()]
+    return [*lines, "", *_machines(entries)]
+
+
+def _extraction(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What reading features costs over the bare forward, and what half floats change."""
+    lines = ["## Extraction", "", *EXTRACTION.splitlines(), ""]
+    titles = ("rows", "source", "bare", "forward", "with preparing", "store", "again", "cost", "target", "reached")
+    lines += ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    for entry in entries.values():
+        speed, bare = entry["rows_per_second"], entry["bare"]
+        cells = (
+            f"{entry['rows']} {entry['kind']}",
+            f"`{entry['source']}`",
+            f"{bare['way']}, batch {bare['batch']}",
+            *(f"{speed[n]:.0f} rows/s" for n in ("forward", "prepared", "store", "again")),
+            f"{entry['cost']:.3f}",
+            f"≤ {entry['most']:.2f}",
+            "yes" if entry["reached"] else "**no**",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "| stored in half floats | source | feature | ridge output | other answers |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {half} | `{e['source']}` | {r['feature']:.1e} | {r['output']:.1e} | {r['other_answers']:.2%} |"
+        for e in entries.values()
+        for half, r in e["rounding"].items()
+    ]
     return [*lines, "", *_machines(entries)]
 
 

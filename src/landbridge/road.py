@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from landbridge.core import registry
+from landbridge.core.cache import DEFAULT_SIZE, parse_size
 from landbridge.core.clock import Budget, parse_duration
 from landbridge.core.domain import Domain
 from landbridge.core.finding import Finding, Judgement, Trial
@@ -22,6 +23,7 @@ from landbridge.core.recipe import Recipe
 from landbridge.delivery.artifact import Adapted, Delivery, load, save
 from landbridge.delivery.destination import check_destination
 from landbridge.engine.attempt import Attempt, rival_of
+from landbridge.engine.cache import shared_cache
 from landbridge.engine.journal import Journal
 from landbridge.engine.precision import pick_device
 from landbridge.engine.predictor import ModelPredictor
@@ -69,6 +71,7 @@ def run(
     out: str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
+    cache_size: str | int = DEFAULT_SIZE,
     progress: Progress = silent,
     command: str = "",
 ) -> Result:
@@ -76,11 +79,12 @@ def run(
 
     `data` is a path or a domain from `landbridge.read` (for options on columns and splits); `sources` are addresses
     such as `embedded:minilm`, default all that are at hand; `budget` is wall-clock time (`10m`, seconds, None for no
-    limit, or a `Budget` that is already running).
+    limit, or a `Budget` that is already running); `cache_size` is the most that activations kept for later runs may
+    take on disk (`10G`, bytes; 0 keeps nothing).
     """
-    clock = _budget(budget)
+    clock, size = _budget(budget), parse_size(cache_size)
     domain = _domain(data, seed, progress)
-    return _walk(domain, _candidates(domain, sources), clock, out, seed, device, progress, command)
+    return _walk(domain, _candidates(domain, sources), clock, out, seed, device, size, progress, command)
 
 
 def compare(
@@ -91,15 +95,19 @@ def compare(
     out: str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
+    cache_size: str | int = DEFAULT_SIZE,
     progress: Progress = silent,
     command: str = "",
 ) -> Result:
     """Compare the given recipes (default: those that `run` would try) with each other and with the controls."""
     if recipes is None:
-        return run(data, budget=budget, out=out, seed=seed, device=device, progress=progress, command=command)
-    clock = _budget(budget)
+        return run(
+            data, budget=budget, out=out, seed=seed, device=device, cache_size=cache_size, progress=progress,
+            command=command,
+        )  # fmt: skip
+    clock, size = _budget(budget), parse_size(cache_size)
     domain = _domain(data, seed, progress)
-    return _walk(domain, _asked(recipes, domain), clock, out, seed, device, progress, command)
+    return _walk(domain, _asked(recipes, domain), clock, out, seed, device, size, progress, command)
 
 
 def fit(
@@ -110,13 +118,14 @@ def fit(
     out: str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
+    cache_size: str | int = DEFAULT_SIZE,
     progress: Progress = silent,
     command: str = "",
 ) -> Result:
     """Run exactly one recipe, beside the controls that every result is held against; the artifact is that recipe's."""
-    clock = _budget(budget)
+    clock, size = _budget(budget), parse_size(cache_size)
     domain = _domain(data, seed, progress)
-    return _walk(domain, _asked([recipe], domain), clock, out, seed, device, progress, command, keep=True)
+    return _walk(domain, _asked([recipe], domain), clock, out, seed, device, size, progress, command, keep=True)
 
 
 def plan(
@@ -172,14 +181,19 @@ def assess(
     sources: Sequence[str] | None = None,
     seed: int = 0,
     device: str = "auto",
+    cache_size: str | int = DEFAULT_SIZE,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """What the data is, what is wrong with it, and how well each source's features separate it; the test stays shut."""
+    size = parse_size(cache_size)
     domain = _domain(data, seed, progress)
     candidates = [c for c in _candidates(domain, sources) if len(c.recipe.stages) == 1]
     checks = _checks(domain, find_duplicates(domain))
     with tempfile.TemporaryDirectory(prefix="landbridge-") as folder:
-        workshop = Workshop(domain, device=pick_device(device), folder=Path(folder), seed=seed, progress=progress)
+        workshop = Workshop(
+            domain, device=pick_device(device), folder=Path(folder), seed=seed, progress=progress,
+            cache=shared_cache(size),
+        )  # fmt: skip
         search = Search(workshop, domain.folds[0], 0, Budget(), Journal(Path(folder) / "journal"), seed)
         search.run([c for c in candidates if c.recipe.stages[0].epochs == 0], controls(domain), 0.0)
     trials = [s.trial for s in search.standings if s.trial is not None]
@@ -202,6 +216,7 @@ def _walk(
     out: str | Path | None,
     seed: int,
     device: str,
+    size: int,
     progress: Progress,
     command: str,
     *,
@@ -214,7 +229,10 @@ def _walk(
     state = state_folder(folder)
     domain, checks = _checked(domain, progress)
     with tempfile.TemporaryDirectory(prefix="landbridge-") as cache:
-        workshop = Workshop(domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress)
+        workshop = Workshop(
+            domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress,
+            cache=shared_cache(size),
+        )  # fmt: skip
         journal = Journal(state)
         opened, trials = _folds(workshop, candidates, work, journal, seed, keep)
         judgement, by_role = pool(domain, opened, seed)

@@ -50,6 +50,10 @@ def test_help_and_import_load_nothing_slow() -> None:
         (["run"], 2, "Missing argument"),
         (["run", "x", "--budget", "soon"], 2, "write 90s, 10m or 1h30m"),
         (["run", "x", "--seed", "-1"], 2, "--seed"),
+        *(
+            ([verb, "x", "--cache-size", "lots"], 2, "'lots' as a cache size; write 500M or 10G, or 0")
+            for verb in ("run", "assess", "compare")
+        ),
         (["run", "x", "--source", "minilm"], 2, "scheme:name"),
         (["run", "nowhere/at/all"], 3, "nowhere/at/all"),
         (["run", "demo:digit"], 2, "did you mean digits?"),

@@ -53,3 +53,22 @@ def test_page_of_results(tmp_path: Path) -> None:
     columns = {line.replace("\\|", "").count("|") for line in rows}
     assert columns == {11}
     assert "1 of 2 lines reach their target" in page
+
+
+def test_page_of_extraction(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
+    shutil.copy(ROOT / "benchmarks" / "report.py", tmp_path / "benchmarks")
+    entry = {
+        "machine": MACHINE, "kind": "texts", "source": "embedded:minilm", "rows": 2000,
+        "bare": {"way": "float32", "batch": 32}, "cost": 1.0312, "most": 1.05, "reached": True,
+        "rows_per_second": {"forward": 100.4, "prepared": 99.0, "store": 97.2, "again": 3000.0},
+        "rounding": {"float16": {"feature": 0.00048, "output": 0.002, "other_answers": 0.001}},
+    }  # fmt: skip
+    results = tmp_path / "benchmarks" / "results" / "extraction.json"
+    results.write_text(json.dumps({"texts/embedded:minilm": entry}), encoding="utf-8")
+    page = runpy.run_path(str(tmp_path / "benchmarks" / "report.py"))["page"]()
+    assert (
+        "| 2000 texts | `embedded:minilm` | float32, batch 32 | 100 rows/s | 99 rows/s | 97 rows/s | 3000 rows/s "
+        "| 1.031 | ≤ 1.05 | yes |"
+    ) in page.splitlines()
+    assert "| float16 | `embedded:minilm` | 4.8e-04 | 2.0e-03 | 0.10% |" in page.splitlines()

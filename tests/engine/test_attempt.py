@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +22,8 @@ from landbridge.core.model import Model, weights_hash
 from landbridge.engine import workshop as workshop_file
 from landbridge.engine.attempt import Attempt, Order, attempt, default_epochs
 from landbridge.engine.average import SHARES
+from landbridge.engine.cache import Cache
+from landbridge.engine.chunk import read_chunk
 from landbridge.engine.journal import Journal
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor, open_source, rebuild
 from landbridge.engine.workshop import Workshop
@@ -44,6 +48,12 @@ def run(workshop: Workshop, source: str, *tunings: str, **given: object) -> Atte
     fields = {k: given.pop(k) for k in ("train", "validation", "seconds", "lengths", "shares", "seed") if k in given}
     fields = {"train": pair.train, "validation": pair.validation, **fields}
     return attempt(workshop, Order(recipe=single(source, NATIVE, *tunings, **given), **fields))
+
+
+def kinds(workshop: Workshop, array: str) -> list[Path]:
+    """The chunks that hold an array of this name."""
+    paths = (workshop.folder / "activations").glob("*.chunk")
+    return [p for p in paths if array in read_chunk(p).index["arrays"]]
 
 
 @pytest.mark.parametrize("tuning", ["probe", "partial(1)", "partial(1, norm_statistics='moving')"])
@@ -75,13 +85,15 @@ def test_lora_leaves_the_source_and_writes_its_adapter(make: Make, encoder: str)
     assert len(done.lengths) == 1 and done.lengths[0][1] == 2
 
 
-def test_partial_trains_from_the_store_to_what_it_would_from_inputs(make: Make, encoder: str) -> None:
+def test_partial_trains_from_the_store_to_what_it_would_from_inputs(make: Make, encoder: str, tmp_path: Path) -> None:
     domain = toy_domain("text", rows=32)
     workshop = make(domain)
     fast = run(workshop, encoder, "probe", "partial(1)", epochs=3, lr=1e-3)
-    assert list((workshop.folder / "activations").glob("*.bf16"))
-    workshop.store.limit = 0
-    slow = run(workshop, encoder, "probe", "partial(1)", epochs=3, lr=1e-3)
+    assert len(kinds(workshop, "tokens")) == 1
+    without = Workshop(domain, device=torch.device("cpu"), folder=tmp_path / "other")
+    without.store.limit = 0
+    slow = run(without, encoder, "probe", "partial(1)", epochs=3, lr=1e-3)
+    assert not kinds(without, "tokens") and kinds(without, "rows")
     assert np.abs(fast.output - slow.output).max() < 0.05 * (1 + np.abs(slow.output).max())
 
 
@@ -101,6 +113,36 @@ def test_probes_share_features_and_each_row_is_read_once(make: Make, encoder: st
     assert np.abs(exact - one.output).max() < 0.1 * (1 + np.abs(exact).max())
     assert one.trial.validation == domain.task.score(one.output, domain.targets[pair.validation])
     assert one.lengths == () and one.trial.status == "done" and one.trial.peak_mb > 0
+
+
+@pytest.mark.parametrize("tunings", [["probe(taps=1)"], ["probe", "partial(1)"]])
+def test_an_attempt_comes_to_the_same_bits_with_a_cold_cache_a_warm_one_and_none(
+    encoder: str, tmp_path: Path, tunings: list[str]
+) -> None:
+    domain, outputs, saved = toy_domain("text", rows=32), [], []
+    for number, size in enumerate([0, 10**7, 10**7]):
+        cache = Cache(tmp_path / "cache", size).open() if size else None
+        shop = Workshop(domain, device=torch.device("cpu"), folder=tmp_path / str(number), cache=cache)
+        read: list[int] = []
+        road = shop.road(encoder, NATIVE, domain.folds[0].rest)
+        road.reader.embedder[0].register_forward_hook(lambda module, given, made, read=read: read.append(len(made)))
+        outputs.append(run(shop, encoder, *tunings, epochs=2 if len(tunings) > 1 else 0).output)
+        saved.append(shop.store.saved)
+        assert bool(read) == (number < 2), "the warm one never runs the body"
+    assert np.array_equal(outputs[0], outputs[1]) and np.array_equal(outputs[1], outputs[2])
+    assert saved[:2] == [0.0, 0.0] and saved[2] > 0.0
+
+
+def test_what_weights_do_not_say_is_part_of_the_key(make: Make, encoder: str, tmp_path: Path) -> None:
+    folder = Path(encoder.partition(":")[2])
+    other = shutil.copytree(folder, tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "hidden_act": "relu"}))
+    workshop = make(toy_domain("text", rows=24))
+    one, two = (workshop.road(s, NATIVE, np.arange(18)) for s in (encoder, f"transformers:{other}"))
+    assert one.origin == two.origin and one.key != two.key
+    apart = workshop.features(one, (), np.arange(5)) - workshop.features(two, (), np.arange(5))
+    assert np.abs(apart).max() > 1e-4, "the same weights, another function between them"
 
 
 def test_a_solved_head_counts_as_large_as_it_became(make: Make, encoder: str) -> None:
@@ -156,8 +198,10 @@ def test_reading_that_would_end_too_late_is_foretold(make: Make, encoder: str, m
     with pytest.raises(OutOfTimeError, match="reading 150 rows would take") as error:
         workshop.features(road, (), rows, ends=ends)
     assert 0.0 <= error.value.share < 0.5 and error.value.exit_code == 7
-    assert road.kept[()][1].sum() == 10  # what was read stays read
+    (page,) = kinds(workshop, "end")
+    assert len(read_chunk(page).digests) == 10  # what was read stays read
     assert workshop.features(road, (), rows).shape == (150, 16)
+    assert sum(len(read_chunk(p).digests) for p in kinds(workshop, "end")) == 150
 
 
 def test_rivals_are_attempts_too_and_refuse_other_data(make: Make) -> None:

@@ -90,7 +90,7 @@ def test_an_attempt_with_little_memory_comes_to_the_same(
 
         monkeypatch.setattr(Model, method, limited)
 
-    for method in ("features", "tokens_at", "forward"):
+    for method in ("features", "depths", "tokens_at", "forward"):
         scarce(method)
     for expected, found in zip(whole, run("scarce"), strict=True):
         np.testing.assert_allclose(found, expected, atol=0.02)

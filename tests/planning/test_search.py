@@ -22,7 +22,7 @@ from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import ASKED, Candidate, controls, rival, single
 from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, steadiest, winners
-from landbridge.planning.search import Search, Standing, _key, _shrunk, state_folder
+from landbridge.planning.search import LEAST_SCRATCH, Search, Standing, _key, _shrunk, state_folder
 from landbridge.road import _final, _verdict
 from landbridge.testing import toy_domain
 
@@ -239,6 +239,21 @@ def test_where_reading_all_rows_is_too_slow_some_are_read(make: Callable[..., Se
     assert len(only.pairs[0].train) == 14 and asked[1] == 14 and only.trial.status == "done"
     done, again = refit(search.workshop, only, search.fold, 0, 1000.0)
     assert not again and done is only.attempts[0]  # all rows would be too slow again
+
+
+def test_the_scratch_control_gets_as_long_as_transfer_would_have_taken_without_a_cache(
+    make: Callable[..., Search], encoder: str
+) -> None:
+    search = make()
+    search.run(candidates(encoder)[:1], [], 0.0)
+    given: list[float] = []
+    search._try = lambda candidate, *, pairs, seconds: given.append(seconds)
+    search.scratch_control(math.inf)
+    ((_, shelf),) = search.workshop.store._shelves.values()
+    shelf.seconds = 500.0  # an earlier run read the rows in that time
+    search.scratch_control(math.inf)
+    search.scratch_control(60.0)
+    assert given[0] == LEAST_SCRATCH and 500.0 < given[1] < 540.0 and given[2] == 60.0
 
 
 def test_a_refit_is_made_where_there_is_room_and_something_to_gain(make: Callable[..., Search], encoder: str) -> None:

@@ -6,6 +6,7 @@ import typer
 
 from landbridge.cli import options as o
 from landbridge.cli import show
+from landbridge.core.cache import DEFAULT_SIZE, parse_size
 
 
 def register(app: typer.Typer) -> None:
@@ -29,10 +30,12 @@ def assess(
     test: o.Test = None,
     seed: o.Seed = 0,
     device: o.Device = "auto",
+    cache_size: o.CacheSize = DEFAULT_SIZE,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Say what DATA is, what is wrong with it, and how well each source's frozen features separate it."""
+    size = parse_size(cache_size)
     from landbridge.road import assess as look
 
     sources = None if not source else [o.check_source(s) for s in source]
@@ -41,7 +44,7 @@ def assess(
             data, modality=modality, task=task, metric=metric, input=input, target=target, id=id, group=group,
             time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
         )  # fmt: skip
-        found = look(domain, sources=sources, seed=seed, device=device, progress=progress)
+        found = look(domain, sources=sources, seed=seed, device=device, cache_size=size, progress=progress)
     if json:
         show.print_json(found)
     elif not quiet:

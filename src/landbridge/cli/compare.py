@@ -10,6 +10,7 @@ import typer
 from landbridge.cli import options as o
 from landbridge.cli import show
 from landbridge.cli.fit import read_recipe
+from landbridge.core.cache import DEFAULT_SIZE, parse_size
 from landbridge.core.errors import UsageError
 
 Recipes = Annotated[
@@ -41,12 +42,13 @@ def compare(
     test: o.Test = None,
     seed: o.Seed = 0,
     device: o.Device = "auto",
+    cache_size: o.CacheSize = DEFAULT_SIZE,
     dry_run: o.DryRun = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Compare recipes on DATA with each other and with the controls, on the same rows."""
-    clock = o.clock(budget)
+    clock, size = o.clock(budget), parse_size(cache_size)
     recipes = [read_recipe(r) for r in recipe] if recipe else None
     sources = None if not source else [o.check_source(s) for s in source]
     if recipes and sources:
@@ -68,12 +70,12 @@ def compare(
             return
         if recipes:
             result = beside(
-                domain, recipes, budget=clock, out=out, seed=seed, device=device, progress=progress,
-                command=show.command_line(),
+                domain, recipes, budget=clock, out=out, seed=seed, device=device, cache_size=size,
+                progress=progress, command=show.command_line(),
             )  # fmt: skip
         else:
             result = main_road(
-                domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress,
-                command=show.command_line(),
+                domain, sources=sources, budget=clock, out=out, seed=seed, device=device, cache_size=size,
+                progress=progress, command=show.command_line(),
             )  # fmt: skip
     show.result(result, json=json, quiet=quiet)

@@ -9,6 +9,7 @@ import typer
 
 from landbridge.cli import options as o
 from landbridge.cli import show
+from landbridge.core.cache import DEFAULT_SIZE, parse_size
 from landbridge.core.errors import DataError, UsageError
 
 _RECIPE = "The recipe (repeat --tuning for several stages)"
@@ -69,12 +70,13 @@ def fit(
     test: o.Test = None,
     seed: o.Seed = 0,
     device: o.Device = "auto",
+    cache_size: o.CacheSize = DEFAULT_SIZE,
     dry_run: o.DryRun = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Run exactly one recipe on DATA, hold it against the controls, and write the artifact."""
-    clock = o.clock(budget)
+    clock, size = o.clock(budget), parse_size(cache_size)
     from landbridge.core.recipe import Recipe
     from landbridge.road import fit as one_recipe
     from landbridge.road import plan
@@ -94,8 +96,8 @@ def fit(
             show.plan(found, json=json, quiet=quiet)
             return
         result = one_recipe(
-            domain, chosen, budget=clock, out=out, seed=seed, device=device, progress=progress,
-            command=show.command_line(),
+            domain, chosen, budget=clock, out=out, seed=seed, device=device, cache_size=size,
+            progress=progress, command=show.command_line(),
         )  # fmt: skip
     show.result(result, json=json, quiet=quiet)
 

@@ -44,6 +44,9 @@ BudgetText = Annotated[str, typer.Option("--budget", "-b", help="Wall-clock time
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Where the artifact goes.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+CacheSize = Annotated[
+    str, typer.Option("--cache-size", help="Disk for activations that later runs reuse, such as 500M; 0 keeps none.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Read, check and open everything, say the plan, train nothing.")

@@ -6,6 +6,7 @@ import typer
 
 from landbridge.cli import options as o
 from landbridge.cli import show
+from landbridge.core.cache import DEFAULT_SIZE, parse_size
 
 
 def register(app: typer.Typer) -> None:
@@ -31,12 +32,13 @@ def run(
     test: o.Test = None,
     seed: o.Seed = 0,
     device: o.Device = "auto",
+    cache_size: o.CacheSize = DEFAULT_SIZE,
     dry_run: o.DryRun = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Adapt the best source to DATA within a time budget, prove the gain, and write an artifact with a report."""
-    clock = o.clock(budget)
+    clock, size = o.clock(budget), parse_size(cache_size)
     sources = None if not source else [o.check_source(s) for s in source]
     from landbridge.road import plan
     from landbridge.road import run as main_road
@@ -51,7 +53,7 @@ def run(
             show.plan(found, json=json, quiet=quiet)
             return
         result = main_road(
-            domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress,
-            command=show.command_line(),
+            domain, sources=sources, budget=clock, out=out, seed=seed, device=device, cache_size=size,
+            progress=progress, command=show.command_line(),
         )  # fmt: skip
     show.result(result, json=json, quiet=quiet)

@@ -59,7 +59,7 @@ class Domain:
     cells: Sequence[Any]
     targets: np.ndarray
     folds: tuple[Fold, ...]
-    fingerprint: str  # sha256 over the data and its reading, part of every cache key
+    fingerprint: str  # sha256 over the data and its reading, part of every journal key
     labels: Sequence[str] = ()  # how each row names itself in reports: its path, or `row 17`
     groups: np.ndarray | None = None
     slices: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])

@@ -125,6 +125,16 @@ class Model(nn.Module):
                 tokens, mask = block(tokens, mask)
         return torch.cat([*tapped, self.body.pool(tokens, mask)], dim=1)
 
+    def depths(self, inputs: Inputs) -> list[Tensor]:
+        """What any taps would give, in one pass: the mean of what enters each block, and the body's own features."""
+        tokens, mask = self.body.embed(inputs)
+        means: list[Tensor] = []
+        for block in self.body.blocks:
+            full = mask.dim() > 2 and mask.device.type == "cpu" and bool(mask.all())
+            means.append(tokens.mean(1) if full else mean_pool(tokens, mask))  # large grids are read once, not copied
+            tokens, mask = block(tokens, mask)
+        return [*means, self.body.pool(tokens, mask)]
+
     def tokens_at(self, k: int, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """The activations that enter block k, and their mask."""
         tokens, mask = self.body.embed(inputs)

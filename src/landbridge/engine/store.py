@@ -1,46 +1,63 @@
-"""The activation store: what lies below the lowest moving weight is computed once and read from disk after that.
+"""The activation store: what frozen weights make of a row is computed once and read from disk after that.
 
-Activations are ragged rows of tokens (T_i x D) in one memory-mapped file of bfloat16, keyed by everything that decides
-them: weights, preprocessing, data, depth and view. Recipes that share a prefix share the file.
+Features are pooled at every depth in one pass, whatever depths were asked for; tokens entering a block are kept for
+what trains the blocks above it. Both lie in chunks on memory-mapped shelves, one for each key of everything that
+decides the numbers: weights, small files, bridge, preprocessing, precision, depth and view. Rows are named by what the
+body read of them, so recipes, runs and data sets that share a row share what was computed for it, and a changed row is
+another row.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from landbridge import __version__
 from landbridge.core.batch import Batch
-from landbridge.core.files import resources
-from landbridge.core.model import Model
+from landbridge.core.model import Body, Model, Views
 from landbridge.core.seeds import torch_generator
+from landbridge.engine.cache import Cache
+from landbridge.engine.chunk import FIRST, Chunk, Lost, packed, unpacked
+from landbridge.engine.extract import Arrays, NoRoomError, Watch, extract, stacked, unwatched
 from landbridge.engine.memory import batched
 from landbridge.engine.reader import cast
-from landbridge.engine.supply import Supply, in_order
+from landbridge.engine.shelf import Shelf
+from landbridge.engine.supply import Supply
+
+T = TypeVar("T")
+END = "end"  # the body's own features; those of depth k are named by k
+SAMPLE = 16  # rows by which the size of all is foretold
+TRIES = 3  # chunks that may be lost before new ones are kept in memory
 
 
 @dataclass(frozen=True)
 class Activations:
-    """Stored tokens entering block `depth`: row i is `flat[offsets[i]:offsets[i+1]]`, on a grid when one is given."""
+    """Stored tokens entering block `depth`, on a grid when one is given; row i is some of the tokens of one piece."""
 
-    flat: np.ndarray  # (sum of T, D) uint16, the bits of bfloat16
-    offsets: np.ndarray
+    pieces: tuple[np.ndarray, ...]  # each (sum of T, D) uint16, the bits of bfloat16
+    piece: np.ndarray  # N, the piece of each row
+    starts: np.ndarray  # N, its first token there
+    lengths: np.ndarray  # N
     grid: tuple[int, ...]
     depth: int
+    chunks: tuple[Chunk, ...] = ()  # held, so that their files are not evicted
 
     def batch(self, positions: np.ndarray, index: Tensor, target: Tensor) -> Batch:
         """The batch of the stored rows at `positions`, padded to the longest."""
-        lengths = self.offsets[positions + 1] - self.offsets[positions]
+        lengths = self.lengths[positions]
         longest = int(lengths.max())
-        block = np.zeros((len(positions), longest, self.flat.shape[1]), np.uint16)
-        for i, p in enumerate(positions):
-            block[i, : lengths[i]] = self.flat[self.offsets[p] : self.offsets[p + 1]]
+        block = np.zeros((len(positions), longest, self.pieces[0].shape[1]), np.uint16)
+        for i, (p, n) in enumerate(zip(positions, lengths, strict=True)):
+            start = self.starts[p]
+            block[i, :n] = self.pieces[self.piece[p]][start : start + n]
         tokens = torch.from_numpy(block).view(torch.bfloat16).float()
         mask = (torch.arange(longest)[None] < torch.from_numpy(lengths)[:, None]).to(torch.float32)
         if self.grid:
@@ -49,93 +66,165 @@ class Activations:
 
 
 class ActivationStore:
-    """A folder of activations. `key` of what is asked for is hashed; the same key is computed once."""
+    """Shelves in the run's own `folder` or, with a `cache`, in the folder that all runs of a user share."""
 
-    def __init__(self, folder: Path, *, limit: int = 8 << 30) -> None:
-        self.folder = folder
-        self.limit = limit  # bytes; what would not fit is refused by `fits`
-        self._open: dict[str, Activations] = {}
+    def __init__(self, folder: Path, *, cache: Cache | None = None, limit: int = 8 << 30) -> None:
+        self.limit = limit  # bytes of tokens over all views; what would not fit is refused by `fits`
+        self._places = [*([cache] if cache is not None else []), Cache(folder)]
+        self._shelves: dict[str, tuple[Supply, Shelf]] = {}
 
-    def fits(self, rows: int, tokens: int, width: int, views: int) -> bool:
+    @property
+    def saved(self) -> float:
+        """Seconds that other runs spent on what was found, and this one therefore did not."""
+        return sum(shelf.seconds for _, shelf in self._shelves.values())
+
+    def fits(self, rows: int, tokens: float, width: int, views: int) -> bool:
         """Whether that many activations may be stored."""
         return 2 * rows * tokens * width * views <= self.limit
 
+    def shelf(self, key: dict[str, Any], supply: Supply) -> Shelf:
+        """The shelf of a key for the rows of a supply's domain."""
+        full = {**key, "format": FIRST.decode(), "torch": torch.__version__, "landbridge": __version__}
+        name = hashlib.sha256(json.dumps(full, sort_keys=True, default=str).encode()).hexdigest()[:32]
+        known = self._shelves.get(name)
+        if known is None or known[0].domain is not supply.domain:
+            known = self._shelves[name] = supply, Shelf(name, len(supply.domain), self._places)
+        return known[1]
+
+    def features(
+        self, body: Body, supply: Supply, rows: np.ndarray, taps: Sequence[int], *, key: dict[str, Any],
+        dtype: torch.dtype, size: int, watch: Watch = unwatched,
+    ) -> np.ndarray:  # fmt: skip
+        """Features (N,D) float32 of `rows`: the means entering the blocks of `taps`, in order, and the body's own."""
+        model, device = Model(body, torch.nn.Identity()), next(body.net.parameters()).device
+        names = [*map(str, range(len(body.blocks))), END]
+        shelf = self.shelf({**key, "kind": "features", "dtype": str(dtype), "device": device.type}, supply)
+
+        @torch.inference_mode()
+        def read(some: np.ndarray) -> Arrays:
+            batch = supply.batch(some).to(device)
+            made = model.depths(cast(batch.inputs or {}, dtype))
+            return {name: m.float().cpu().numpy() for name, m in zip(names, made, strict=True)}
+
+        def missing() -> None:
+            what = body.address
+            extract(shelf, supply, shelf.missing(rows), read, _pooled, size=size, what=what, disk=False, watch=watch)
+
+        wanted = [*map(str, sorted(taps)), END]
+        return _whole(shelf, missing, lambda: _gathered(shelf, rows, wanted))
+
     def tokens(
-        self,
-        model: Model,
-        supply: Supply,
-        rows: np.ndarray,
-        *,
-        depth: int,
-        view: int,
-        key: dict[str, Any],
-        dtype: torch.dtype,
-        size: int = 32,
-    ) -> Activations:
-        """The tokens of `rows` entering block `depth`; view 0 is the plain example, others are random views."""
-        full_key = {**key, "depth": depth, "view": view, "dtype": str(dtype), "rows": _digest(rows)}
-        name = hashlib.sha256(json.dumps(full_key, sort_keys=True).encode()).hexdigest()[:32]
-        if name not in self._open:
-            self._open[name] = self._compute(name, model, supply, rows, depth, view, dtype, size)
-        return self._open[name]
-
-    @torch.inference_mode()
-    def _compute(
-        self,
-        name: str,
-        model: Model,
-        supply: Supply,
-        rows: np.ndarray,
-        depth: int,
-        view: int,
-        dtype: torch.dtype,
-        size: int,
-    ) -> Activations:
-        model.eval()
-        generator = torch_generator(view, "views", name)
-        views = supply.views if view else None
-        order: list[np.ndarray] = []
-        lengths: list[np.ndarray] = []
-        grid: tuple[int, ...] = ()
+        self, model: Model, supply: Supply, rows: np.ndarray, *, depth: int, view: int, key: dict[str, Any],
+        dtype: torch.dtype, size: int = 32, views: int = 1,
+    ) -> Activations | None:  # fmt: skip
+        """The tokens of `rows` entering block `depth`; view 0 is the plain example, others are random views, drawn for
+        each row by itself. None where all `views` of them would not fit or no disk takes them."""
         device = next(model.parameters()).device
+        seen = _named(supply.views) if view else ""
+        full = {**key, "kind": "tokens", "depth": depth, "view": view, "views": seen, "dtype": str(dtype)}
+        shelf = self.shelf({**full, "device": device.type}, supply)
+        model.eval()
 
-        def read(positions: np.ndarray) -> tuple[Tensor, Tensor]:
-            batch = supply.batch(rows[positions], views, generator).to(device)
-            return model.tokens_at(depth, cast(batch.inputs or {}, dtype))
+        @torch.inference_mode()
+        def read(some: np.ndarray) -> Arrays:
+            batch = supply.batch(some, _by_row(supply, some, view), torch.Generator()).to(device)
+            tokens, mask = model.tokens_at(depth, cast(batch.inputs or {}, dtype))
+            bits = tokens.to(torch.bfloat16).cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
+            counts = mask.flatten(1).sum(1).round().long().cpu().numpy()
+            flat = np.concatenate([row[:n] for row, n in zip(bits, counts, strict=True)])
+            return {"tokens": flat, "counts": counts, "grid": np.array(mask.shape[1:] if mask.dim() > 2 else ())}
 
-        path = self.folder / f"{name}.bf16"
-        with resources(path):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                batches = in_order(rows, supply.lengths(rows), size)
-                for positions, (tokens, mask) in batched(batches, read, "activations"):
-                    grid = tuple(mask.shape[1:]) if mask.dim() > 2 else ()
-                    bits = tokens.to(torch.bfloat16).cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
-                    counts = mask.flatten(1).sum(1).round().long().cpu().numpy()
-                    for bit_TD, n in zip(bits, counts, strict=True):
-                        file.write(np.ascontiguousarray(bit_TD[:n]).tobytes())
-                    order.append(positions)
-                    lengths.append(counts)
-        return _index(path, np.concatenate(order), np.concatenate(lengths), tokens.shape[-1], grid, depth)
+        if len(shelf.missing(rows)) and not self._room(shelf, supply, rows, read, views):
+            return None
 
+        def missing() -> None:
+            what = "activations"
+            extract(shelf, supply, shelf.missing(rows), read, _ragged, size=size, what=what, disk=True)
 
-def _index(
-    path: Path, positions: np.ndarray, counts: np.ndarray, width: int, grid: tuple[int, ...], depth: int
-) -> Activations:
-    """Sort the written rows back into the order of the request: rewrite once, so that offsets grow with the row."""
-    written = np.memmap(path, dtype=np.uint16, mode="r").reshape(-1, width)
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    order = np.argsort(positions, kind="stable")
-    sorted_path = path.with_suffix(".sorted")
-    with resources(path), sorted_path.open("wb") as file:
-        for i in order:
-            file.write(written[starts[i] : starts[i + 1]].tobytes())
-    del written
-    sorted_path.replace(path)
-    offsets = np.concatenate([[0], np.cumsum(counts[order])])
-    flat = np.memmap(path, dtype=np.uint16, mode="r").reshape(-1, width)
-    return Activations(flat=flat, offsets=offsets, grid=grid, depth=depth)
+        try:
+            return _whole(shelf, missing, lambda: _activations(shelf, rows, depth))
+        except NoRoomError:
+            return None
+
+    def _room(
+        self, shelf: Shelf, supply: Supply, rows: np.ndarray, read: Callable[[np.ndarray], Arrays], views: int
+    ) -> bool:
+        """Whether all rows fit, by the mean size of some; what is on disk already was found to fit before."""
+        some = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
+        left = shelf.find(some, supply.digests(some))
+        if not len(left):
+            return True
+        made = [m for _, m in batched([np.arange(len(left))], lambda at: read(left[at]), "activations")]
+        counts = np.concatenate([m["counts"] for m in made])
+        return self.fits(len(rows), float(counts.mean()), made[0]["tokens"].shape[1], views)
 
 
-def _digest(rows: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest()
+def _whole(shelf: Shelf, missing: Callable[[], None], gather: Callable[[], T]) -> T:
+    """Compute what is missing and gather, anew where a chunk turns out to be damaged or gone."""
+    lost = 0
+    while True:
+        missing()
+        try:
+            return gather()
+        except Lost as error:
+            shelf.forget(error)
+            lost += 1
+            if lost > len(shelf.chunks) + TRIES:
+                shelf.open.clear()  # a disk that keeps nothing, or others that evict faster than this one reads
+
+
+def _pooled(made: Sequence[Arrays]) -> tuple[Arrays, dict[str, Any]]:
+    halves = {name: packed(values) for name, values in stacked(made).items()}
+    return {n: h for n, (h, _) in halves.items()}, {"exponents": {n: e for n, (_, e) in halves.items()}}
+
+
+def _ragged(made: Sequence[Arrays]) -> tuple[Arrays, dict[str, Any]]:
+    grid = made[0]["grid"].tolist()
+    return stacked([{"tokens": m["tokens"], "counts": m["counts"]} for m in made]), {"grid": grid}
+
+
+def _gathered(shelf: Shelf, rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Float32 features of the rows, side by side in the order of `names`."""
+    made: np.ndarray | None = None
+    for positions, chunk in shelf.pieces(rows):
+        slots, columns = shelf.slot[rows[positions]], [chunk.array(name) for name in names]
+        if made is None:
+            made = np.empty((len(rows), sum(c.shape[1] for c in columns)), np.float32)
+        start = 0
+        for name, column in zip(names, columns, strict=True):
+            end = start + column.shape[1]
+            made[positions, start:end] = unpacked(column[slots], chunk.facts["exponents"][name])
+            start = end
+    return np.zeros((0, 0), np.float32) if made is None else made
+
+
+def _activations(shelf: Shelf, rows: np.ndarray, depth: int) -> Activations:
+    piece, starts, lengths = (np.zeros(len(rows), np.int64) for _ in range(3))
+    pieces: list[np.ndarray] = []
+    chunks: list[Chunk] = []
+    for positions, chunk in shelf.pieces(rows):
+        counts, slots = chunk.array("counts"), shelf.slot[rows[positions]]
+        piece[positions], lengths[positions] = len(pieces), counts[slots]
+        starts[positions] = (np.cumsum(counts) - counts)[slots]
+        pieces.append(chunk.array("tokens"))
+        chunks.append(chunk)
+    grid = tuple(chunks[0].facts["grid"])
+    return Activations(tuple(pieces), piece, starts, lengths, grid, depth, tuple(chunks))
+
+
+def _by_row(supply: Supply, rows: np.ndarray, view: int) -> Views | None:
+    """Random views whose randomness belongs to the row, whatever rows it is computed with."""
+    if not view or supply.views is None:
+        return None
+    views, names = supply.views, [d.hex() for d in supply.digests(rows).tolist()]
+    return lambda inputs, _: _each(views, inputs, [torch_generator(view, "views", name) for name in names])
+
+
+def _each(views: Views, inputs: dict[str, Tensor], generators: Sequence[torch.Generator]) -> dict[str, Tensor]:
+    seen = [views({k: v[i : i + 1] for k, v in inputs.items()}, g) for i, g in enumerate(generators)]
+    return {name: torch.cat([one[name] for one in seen]) for name in seen[0]}
+
+
+def _named(views: Views | None) -> str:
+    """A name for views that other processes give them too."""
+    return repr(views) if is_dataclass(views) else getattr(views, "__qualname__", type(views).__qualname__)

@@ -1,8 +1,14 @@
-"""Batches: which rows go together, prepared once and kept, so that an epoch does not decode the same file again."""
+"""Batches: which rows go together, prepared once and kept, so that an epoch does not decode the same file again.
+
+Long passes prepare their rows in windows ahead of time, in threads: while one window is computed the next is decoded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,8 +18,21 @@ from torch import Tensor
 from landbridge.core.batch import Batch, Inputs
 from landbridge.core.domain import Domain
 from landbridge.core.model import Prepare, Views
+from landbridge.engine.chunk import DIGEST
 
 KEEP_BYTES = 2 << 30  # prepared examples held in memory; beyond it they are prepared again each time
+WINDOW_ROWS, WINDOW_BYTES = 8192, 64 << 20  # the most of a window that is prepared ahead
+THREADS = 8  # at most
+
+Prepared = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows that are prepared, and the digest of each."""
+
+    rows: np.ndarray
+    digests: np.ndarray
 
 
 @dataclass
@@ -27,19 +46,73 @@ class Supply:
     prepare: Prepare
     views: Views | None = None
     keep: int = KEEP_BYTES
-    _kept: dict[int, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    _kept: dict[int, Prepared] = field(default_factory=dict)
+    _held: dict[int, Prepared] = field(default_factory=dict)  # of the window that is being computed
     _bytes: int = 0
 
-    def prepared(self, row: int) -> Mapping[str, np.ndarray]:
+    def __post_init__(self) -> None:
+        self._named = np.zeros(len(self.domain), bool)
+        self._names = np.zeros(len(self.domain), DIGEST)
+
+    def prepared(self, row: int) -> Prepared:
         """The arrays of one row."""
-        found = self._kept.get(row)
+        found = self._held.get(row) or self._kept.get(row)
         if found is None:
             found = self.prepare(self.domain.example(row))
-            size = sum(a.nbytes for a in found.values())
-            if self._bytes + size <= self.keep:
-                self._kept[row] = found
-                self._bytes += size
+            self._keep(row, found)
         return found
+
+    def _keep(self, row: int, found: Prepared) -> None:
+        size = sum(a.nbytes for a in found.values())
+        if row not in self._kept and self._bytes + size <= self.keep:
+            self._kept[row] = found
+            self._bytes += size
+
+    def digests(self, rows: np.ndarray) -> np.ndarray:
+        """What names each row's prepared arrays (N,), whatever data set they come from: 16 bytes of BLAKE2."""
+        for row in rows[~self._named[rows]].tolist():
+            self._name(row, digest(self.prepared(row)))
+        return self._names[rows]
+
+    def _name(self, row: int, name: bytes) -> None:
+        self._names[row], self._named[row] = name, True
+
+    def windows(self, rows: np.ndarray, first: int) -> Iterator[Window]:
+        """The rows in windows of `first` rows, then twice as many each time while memory allows, prepared ahead."""
+        threads = max(1, min(THREADS, (os.cpu_count() or 1) - 1))
+        start, count = 0, first
+        with ThreadPoolExecutor(threads) as pool:
+
+            def ahead(some: np.ndarray) -> list[Future[list[tuple[int, Prepared, bytes]]]]:
+                return [pool.submit(self._look, part.tolist()) for part in np.array_split(some, threads) if len(part)]
+
+            try:
+                coming = ahead(rows[:count])
+                while start < len(rows):
+                    some = rows[start : start + count]
+                    held = [one for future in coming for one in future.result()]
+                    each = sum(a.nbytes for _, found, _ in held for a in found.values()) / len(held)
+                    start, count = (
+                        start + len(some),
+                        max(1, min(2 * count, WINDOW_ROWS, int(WINDOW_BYTES / (each + 1)))),
+                    )
+                    coming = ahead(rows[start : start + count])
+                    for row, found, name in held:
+                        self._keep(row, found)
+                        self._name(row, name)
+                    self._held = {row: found for row, found, _ in held}
+                    yield Window(some, self.digests(some))
+            finally:
+                self._held = {}
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _look(self, rows: Sequence[int]) -> list[tuple[int, Prepared, bytes]]:
+        """Prepared rows and their digests, made in a thread, which changes nothing here."""
+        made = []
+        for row in rows:
+            found = self._kept.get(row) or self.prepare(self.domain.example(row))
+            made.append((row, found, self._names[row] if self._named[row] else digest(found)))
+        return made
 
     def inputs(self, rows: np.ndarray) -> Inputs:
         """The collated inputs of the given rows."""
@@ -59,6 +132,15 @@ class Supply:
     def target(self, rows: np.ndarray) -> Tensor:
         """The targets of the given rows."""
         return torch.from_numpy(np.ascontiguousarray(self.domain.targets[rows]))
+
+
+def digest(prepared: Prepared) -> bytes:
+    """16 bytes that differ wherever name, shape, type or content of the arrays do."""
+    made = hashlib.blake2b(digest_size=16)
+    for name, array in sorted(prepared.items()):
+        made.update(f"{name} {array.shape} {array.dtype.str}\0".encode())
+        made.update(array.tobytes())
+    return made.digest()
 
 
 def in_order(rows: np.ndarray, lengths: np.ndarray, size: int) -> Iterator[np.ndarray]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +22,21 @@ from landbridge.core.errors import OutOfTimeError
 from landbridge.core.model import Body, Example, Model, weights_hash
 from landbridge.core.progress import Progress, Tick, silent
 from landbridge.core.seeds import torch_generator
-from landbridge.engine.memory import batched
+from landbridge.engine.cache import Cache
 from landbridge.engine.precision import Precision, pick_precision
 from landbridge.engine.predictor import open_source
 from landbridge.engine.reader import cast, fast_copy
 from landbridge.engine.store import Activations, ActivationStore
-from landbridge.engine.supply import Supply, in_order
+from landbridge.engine.supply import Supply
 
 SAMPLE = 16  # examples on which the fast copy is checked
-READ, READ_IMAGES = 64, 8  # rows at a time: activations of pictures should stay in the processor's cache
+READ, READ_CPU, READ_IMAGES = 64, 32, 8  # rows at a time: on CPUs activations should stay in the processor's cache
 PATIENCE = 1.5  # seconds of reading after which its end is foretold
 
 
 @dataclass
 class Road:
-    """A source connected to the domain by a bridge, untouched by training: what trials copy and share.
-
-    `features` fills row by row: NxD with NaN where a row was not asked for yet, one array per set of taps.
-    """
+    """A source connected to the domain by a bridge, untouched by training: what trials copy and share."""
 
     source: str
     bridge: Any
@@ -50,30 +49,45 @@ class Road:
     reader: Body  # a faster copy with the same features, for what stays frozen
     reader_dtype: torch.dtype
     size: int  # rows read at a time
-    kept: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> dict[str, Any]:
-        """Everything that decides the activations of a row."""
+        """Everything that decides a row's activations but what the body reads of the row itself.
+
+        The small files say what weights do not: heads of attention, activation functions, how tokens are pooled.
+        """
+        made = hashlib.sha256()
+        for name, data in sorted(self.bare.files().items()):
+            made.update(f"{name}\0{len(data)}\0".encode() + data)
         return {
             "weights": self.origin,
+            "files": made.hexdigest(),
+            "body": type(self.body).__qualname__,
+            "bridge": codec.to_json(self.bridge),
+            "facts": dict(self.facts),
             "prepare": self.body.prepare.spec(),
-            "data": self.supply.domain.fingerprint,
         }
 
 
 class Workshop:
-    """Opens each source once and lends copies; computes each row's features once."""
+    """Opens each source once and lends copies; computes each row's activations once, or finds them in the cache."""
 
     def __init__(
-        self, domain: Domain, *, device: torch.device, folder: Path, seed: int = 0, progress: Progress = silent
+        self,
+        domain: Domain,
+        *,
+        device: torch.device,
+        folder: Path,
+        seed: int = 0,
+        progress: Progress = silent,
+        cache: Cache | None = None,
     ) -> None:
         self.domain = domain
         self.device = device
         self.seed = seed
         self.progress = progress
         self.folder = folder
-        self.store = ActivationStore(folder / "activations")
+        self.store = ActivationStore(folder / "activations", cache=cache)
         self._roads: dict[str, Road] = {}
         self._supplies: dict[str, Supply] = {}
 
@@ -94,7 +108,7 @@ class Workshop:
             inputs = {k: v.to(self.device) for k, v in supply.inputs(sample).items()}
             precision = pick_precision(self.device, body.net)
             reader, dtype = fast_copy(body, inputs, self.device)
-            size = READ_IMAGES if body.reads == "image" and self.device.type == "cpu" else READ
+            size = READ if self.device.type != "cpu" else READ_IMAGES if body.reads == "image" else READ_CPU
             opened = Road(source, bridge, facts, bare, body, origin, supply, precision, reader, dtype, size)
             self._roads[name] = opened
         return opened
@@ -114,40 +128,24 @@ class Workshop:
             body.reset(torch_generator(seed, "scratch", road.source))
         return body, not anew
 
-    @torch.inference_mode()
     def features(self, road: Road, taps: tuple[int, ...], rows: np.ndarray, *, ends: float = math.inf) -> np.ndarray:
-        """Features of `rows` (N,D) float32 by the untrained source; each row is computed once.
+        """Features of `rows` (N,D) float32 by the untrained source; each row is computed once, at all depths.
 
         OutOfTimeError when the first batches show that the rest would end after monotonic time `ends`.
         """
-        values, known = road.kept.get(
-            taps, (np.zeros((len(self.domain), 0), np.float32), np.zeros(len(self.domain), bool))
+        began = time.monotonic()
+
+        def watch(share: float, missing: int) -> None:
+            took = time.monotonic() - began
+            if took > PATIENCE and began + took / share > ends:
+                whole = took / share
+                told = f"{road.source}: reading {missing} rows would take {whole:.0f} s"
+                raise OutOfTimeError(told, max(0.0, ends - began) / whole)
+            self.progress(Tick(stage="features", done=share, detail=road.source))
+
+        return self.store.features(
+            road.reader, road.supply, rows, taps, key=road.key, dtype=road.reader_dtype, size=road.size, watch=watch
         )
-        missing = rows[~known[rows]]
-        if len(missing):
-            lengths, done = road.supply.lengths(missing), 0
-            work, total, began = 0, float(lengths.sum()), time.monotonic()
-            model = Model(road.reader, torch.nn.Identity(), taps=taps)
-
-            def read(positions: np.ndarray) -> np.ndarray:
-                batch = road.supply.batch(missing[positions]).to(self.device)
-                return model.features(cast(batch.inputs or {}, road.reader_dtype)).float().cpu().numpy()
-
-            for positions, piece in batched(in_order(missing, lengths, road.size), read, road.source):
-                if not values.shape[1]:
-                    values = np.zeros((len(self.domain), piece.shape[1]), np.float32)
-                    road.kept[taps] = (values, known)
-                values[missing[positions]] = piece
-                known[missing[positions]] = True
-                done += len(positions)
-                work += int(lengths[positions].sum())
-                took = time.monotonic() - began
-                if took > PATIENCE and began + took * total / work > ends:
-                    whole = took * total / work
-                    told = f"{road.source}: reading {len(missing)} rows would take {whole:.0f} s"
-                    raise OutOfTimeError(told, max(0.0, ends - began) / whole)
-                self.progress(Tick(stage="features", done=done / len(missing), detail=road.source))
-        return values[rows]
 
     @torch.inference_mode()
     def features_of(self, road: Road, taps: tuple[int, ...], examples: Sequence[Example]) -> np.ndarray:
@@ -160,14 +158,13 @@ class Workshop:
     def activations(self, road: Road, rows: np.ndarray, *, depth: int, views: int) -> tuple[Activations, ...] | None:
         """Stored tokens entering block `depth` in the plain and `views - 1` random views; None when too large."""
         model = Model(road.reader, torch.nn.Identity())
-        with torch.inference_mode():
-            sample = {k: v.to(self.device) for k, v in road.supply.inputs(rows[:1]).items()}
-            tokens, _ = model.tokens_at(depth, cast(sample, road.reader_dtype))
-        if not self.store.fits(len(rows), tokens.shape[1], tokens.shape[2], views):
-            return None
-        return tuple(
-            self.store.tokens(
-                model, road.supply, rows, depth=depth, view=v, key=road.key, dtype=road.reader_dtype, size=road.size
-            )
-            for v in range(views)
-        )
+        made: list[Activations] = []
+        for view in range(views):
+            found = self.store.tokens(
+                model, road.supply, rows, depth=depth, view=view, key=road.key, dtype=road.reader_dtype,
+                size=road.size, views=views,
+            )  # fmt: skip
+            if found is None:
+                return None
+            made.append(found)
+        return tuple(made)

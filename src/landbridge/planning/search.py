@@ -135,8 +135,8 @@ class Search:
         best = self.best(self.transfer())
         if best is None or best.candidate.recipe.source.startswith(("scratch:", "rival:")):
             return None
-        spent = sum(s.seconds * len(s.attempts) for s in self.transfer())
-        seconds = min(seconds, max(LEAST_SCRATCH, spent))  # as long as all of transfer, which is fair
+        spent = sum(s.seconds * len(s.attempts) for s in self.transfer()) + self.workshop.store.saved
+        seconds = min(seconds, max(LEAST_SCRATCH, spent))  # as long as all of transfer, also what a cache saved it
         reason = f"the architecture of {best.candidate.recipe.source} without its knowledge"
         control = Candidate(
             recipe=scratch(best.candidate.recipe, self.workshop.domain.modality.part_name),

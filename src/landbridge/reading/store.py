@@ -10,21 +10,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from landbridge.core.cache import cache_folder
 from landbridge.core.errors import DataError
 from landbridge.core.files import resources
 
 IN_MEMORY = 64 << 20  # bytes of source file up to which a table stays in memory
 _VERSION = "1"  # of the conversion; another number makes old cache files useless
-
-
-def cache_folder(asked: Path | None) -> Path:
-    """The folder for converted tables: as asked, else LANDBRIDGE_CACHE, else the user's cache folder."""
-    if asked is not None:
-        return asked
-    named = os.environ.get("LANDBRIDGE_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "landbridge"
 
 
 def key(path: Path, *more: str) -> str:
