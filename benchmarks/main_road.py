@@ -157,8 +157,9 @@ def measure(name: str, cell: Cell, data: Path, weights: Path, seed: int, keep: P
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", "landbridge.cli.main", *command[1:]], capture_output=True, text=True, check=False
-        )
+            [sys.executable, "-m", "landbridge.cli.main", *command[1:]], capture_output=True, text=True, check=False,
+            env={**os.environ, "LANDBRIDGE_CACHE": str(Path(folder) / "cache")},
+        )  # fmt: skip
         wall = time.monotonic() - began
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     shown = " ".join(command).replace(str(data), "DATA").replace(str(weights), "WEIGHTS").replace(folder, "WORK")

@@ -234,7 +234,7 @@ class _Run:
         stored = None
         if lowest > 0 and self.pristine and not self.model.taps:
             views = STORED_VIEWS if self.road.supply.views is not None else 1
-            stored = self.workshop.activations(self.road, rows, depth=lowest, views=views)
+            stored = self.workshop.activations(self.road, rows, depth=lowest, views=views, ends=self.ends)
         judged = any(not isinstance(o, Headless) or o.trains_head for o in stage.objectives)
         paired = any(isinstance(o, Draws) and o.sampling == "pairs" for o in stage.objectives)
         domain = self.workshop.domain

@@ -115,7 +115,7 @@ class ActivationStore:
 
     def tokens(
         self, model: Model, supply: Supply, rows: np.ndarray, *, depth: int, view: int, key: dict[str, Any],
-        dtype: torch.dtype, size: int = 32, views: int = 1,
+        dtype: torch.dtype, size: int = 32, views: int = 1, watch: Watch = unwatched,
     ) -> Activations | None:  # fmt: skip
         """The tokens of `rows` entering block `depth`; view 0 is the plain example, others are random views, drawn for
         each row by itself. None where all `views` of them would not fit or no disk takes them."""
@@ -139,7 +139,7 @@ class ActivationStore:
 
         def missing() -> None:
             what = "activations"
-            extract(shelf, supply, shelf.missing(rows), read, _ragged, size=size, what=what, disk=True)
+            extract(shelf, supply, shelf.missing(rows), read, _ragged, size=size, what=what, disk=True, watch=watch)
 
         try:
             return _whole(shelf, missing, lambda: _activations(shelf, rows, depth))

@@ -23,6 +23,7 @@ from landbridge.core.model import Body, Example, Model, weights_hash
 from landbridge.core.progress import Progress, Tick, silent
 from landbridge.core.seeds import torch_generator
 from landbridge.engine.cache import Cache
+from landbridge.engine.extract import Watch
 from landbridge.engine.precision import Precision, pick_precision
 from landbridge.engine.predictor import open_source
 from landbridge.engine.reader import cast, fast_copy
@@ -133,6 +134,13 @@ class Workshop:
 
         OutOfTimeError when the first batches show that the rest would end after monotonic time `ends`.
         """
+        return self.store.features(
+            road.reader, road.supply, rows, taps, key=road.key, dtype=road.reader_dtype, size=road.size,
+            watch=self._watch(road, ends),
+        )  # fmt: skip
+
+    def _watch(self, road: Road, ends: float) -> Watch:
+        """Shows how far reading is, and ends it as soon as it shows that it would end after monotonic time `ends`."""
         began = time.monotonic()
 
         def watch(share: float, missing: int) -> None:
@@ -143,9 +151,7 @@ class Workshop:
                 raise OutOfTimeError(told, max(0.0, ends - began) / whole)
             self.progress(Tick(stage="features", done=share, detail=road.source))
 
-        return self.store.features(
-            road.reader, road.supply, rows, taps, key=road.key, dtype=road.reader_dtype, size=road.size, watch=watch
-        )
+        return watch
 
     @torch.inference_mode()
     def features_of(self, road: Road, taps: tuple[int, ...], examples: Sequence[Example]) -> np.ndarray:
@@ -155,15 +161,26 @@ class Workshop:
         model = Model(road.reader, torch.nn.Identity(), taps=taps)
         return model.features(cast(inputs, road.reader_dtype)).float().cpu().numpy()
 
-    def activations(self, road: Road, rows: np.ndarray, *, depth: int, views: int) -> tuple[Activations, ...] | None:
-        """Stored tokens entering block `depth` in the plain and `views - 1` random views; None when too large."""
-        model = Model(road.reader, torch.nn.Identity())
-        made: list[Activations] = []
+    def activations(
+        self, road: Road, rows: np.ndarray, *, depth: int, views: int, ends: float = math.inf
+    ) -> tuple[Activations, ...] | None:
+        """Stored tokens entering block `depth` in the plain and up to `views - 1` random views; None when too large.
+
+        OutOfTimeError when the plain view would end after monotonic time `ends`; random views are made only while
+        they leave half of the time to training.
+        """
+        model, made = Model(road.reader, torch.nn.Identity()), list[Activations]()
+        half = time.monotonic() + 0.5 * (ends - time.monotonic()) if math.isfinite(ends) else math.inf
         for view in range(views):
-            found = self.store.tokens(
-                model, road.supply, rows, depth=depth, view=view, key=road.key, dtype=road.reader_dtype,
-                size=road.size, views=views,
-            )  # fmt: skip
+            try:
+                found = self.store.tokens(
+                    model, road.supply, rows, depth=depth, view=view, key=road.key, dtype=road.reader_dtype,
+                    size=road.size, views=views, watch=self._watch(road, half if made else ends),
+                )  # fmt: skip
+            except OutOfTimeError:
+                if not made:
+                    raise
+                break
             if found is None:
                 return None
             made.append(found)
