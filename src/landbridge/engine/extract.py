@@ -70,7 +70,7 @@ def extract(
         with closing(supply.windows(rows if claim is not None else rows[::-1], FIRST * size)) as windows:
             for window in windows:
                 left = shelf.find(window.rows, window.digests)
-                lengths = supply.lengths(left)
+                lengths = np.maximum(supply.lengths(left), 1)
                 seen, wanted = seen + len(window.rows), wanted + float(lengths.sum())
                 page.began = time.monotonic() if not page.rows else page.began
                 for positions, made in batched(
