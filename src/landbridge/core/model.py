@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from landbridge.core.batch import Batch, Inputs
+from landbridge.core.insert import Insert, Walk
 
 Example = Any  # what a modality decodes: an image, a text, a sound, a row, a series
 Views = Callable[[Inputs, torch.Generator], Inputs]
@@ -50,7 +51,8 @@ class Block(Protocol):
 class Body(nn.Module, ABC):
     """What a source gives: the original network (`net`), cut into addressable pieces without changing its numbers.
 
-    `net` holds all weights under the original library's own names, so that PEFT files and state dicts fit it.
+    `net` holds all weights under the original library's own names, so that PEFT files and state dicts fit it. What
+    tunings left beside it is in `inserts`, in the order in which they came.
     """
 
     address: str  # the source's name, such as `embedded:minilm`
@@ -62,6 +64,11 @@ class Body(nn.Module, ABC):
     prepare: Prepare
     views: Views | None = None  # random label-keeping changes of prepared inputs, for training
     card: dict[str, Any]  # licence, parameters, origin, weights' sha256
+    inserts: nn.ModuleList  # of Insert
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inserts = nn.ModuleList()
 
     @abstractmethod
     def embed(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
@@ -110,23 +117,34 @@ class Model(nn.Module):
         """Continue from the activations that enter block k (k = number of blocks: pool and head only)."""
         return self.head(self.features_from(k, tokens, mask))
 
+    @property
+    def latest_start(self) -> int:
+        """The highest depth from which features can be continued: neither taps nor carrying inserts lie below it."""
+        carrying = [insert.lowest for insert in _inserts(self.body) if insert.carries]
+        return min([len(self.body.blocks), *self.taps, *carrying])
+
     def features_from(self, k: int, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Features from the activations that enter block k; taps below k cannot be read any more."""
-        if self.taps and min(self.taps) < k:
-            raise ValueError(f"taps {self.taps} lie below block {k}; start from the lowest tap")
+        """Features from the activations that enter block k; what is read below k cannot be read any more."""
+        if k > self.latest_start:
+            raise ValueError(f"taps {self.taps} or inserts read below block {k}; start from block {self.latest_start}")
+        walks = [insert.walk() for insert in _inserts(self.body)]
         tapped: list[Tensor] = []
         for i, block in enumerate(self.body.blocks):
             if i >= k:
+                tokens, mask = _enter(walks, i, tokens, mask)
                 if i in self.taps:
-                    tapped.append(mean_pool(tokens, mask))
+                    tapped.append(mean_pool(*_read(walks, i, tokens, mask)))
                 tokens, mask = block(tokens, mask)
+        top = len(self.body.blocks)
+        tokens, mask = _read(walks, top, *_enter(walks, top, tokens, mask))
         return torch.cat([*tapped, self.body.pool(tokens, mask)], dim=1)
 
     def tokens_at(self, k: int, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """The activations that enter block k, and their mask."""
+        """The activations that enter block k, before any insert acts at that depth, and their mask."""
+        walks = [insert.walk() for insert in _inserts(self.body)]
         tokens, mask = self.body.embed(inputs)
-        for block in self.body.blocks[:k]:
-            tokens, mask = block(tokens, mask)
+        for i, block in enumerate(self.body.blocks[:k]):
+            tokens, mask = block(*_enter(walks, i, tokens, mask))
         return tokens, mask
 
     def output(self, batch: Batch) -> Tensor:
@@ -140,6 +158,24 @@ class Model(nn.Module):
         if batch.inputs is None:
             raise ValueError("a batch needs inputs or tokens with mask")
         return self.features(batch.inputs)
+
+
+def _inserts(body: Body) -> list[Insert]:
+    return cast("list[Insert]", list(body.inserts))
+
+
+def _enter(walks: Sequence[Walk], k: int, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Through every insert, the oldest first."""
+    for walk in walks:
+        tokens, mask = walk.enter(k, tokens, mask)
+    return tokens, mask
+
+
+def _read(walks: Sequence[Walk], k: int, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """What is read of them, the newest first, so that each undoes what it did."""
+    for walk in reversed(walks):
+        tokens, mask = walk.read(k, tokens, mask)
+    return tokens, mask
 
 
 def mean_pool(tokens: Tensor, mask: Tensor) -> Tensor:

@@ -57,6 +57,7 @@ class Road:
         """Everything that decides the activations of a row."""
         return {
             "weights": self.origin,
+            "inserts": weights_hash(self.body.inserts),
             "prepare": self.body.prepare.spec(),
             "data": self.supply.domain.fingerprint,
         }
