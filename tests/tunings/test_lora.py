@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from bodies import inputs, model_of, tiny
 from peft import PeftModel
 from transformers import BertConfig, BertModel
 
 from landbridge.core.errors import UsageError
 from landbridge.core.model import weights_hash
-from landbridge.testing import toy_batch, toy_model
+from landbridge.testing import check_tuning, toy_batch, toy_model
 from landbridge.tunings.lora import LoRA
 
 
@@ -116,3 +117,70 @@ def test_dropout_of_the_update_trains_and_the_bodys_does_not() -> None:
     before = weights_hash(model)
     LoRA(dropout=0.5).merge(model)
     assert weights_hash(model) != before
+
+
+def by_hand(layer, x: torch.Tensor, dora: bool, scaling: float) -> torch.Tensor:
+    """W' x + b, where W' = W + s BA, its rows scaled to the learnt lengths with DoRA."""
+    base, a, b = layer.base_layer, layer.lora_A["default"].weight, layer.lora_B["default"].weight
+    weight = base.weight + scaling * b @ a
+    if dora:
+        weight = weight * (layer.lora_magnitude_vector["default"].weight / weight.norm(dim=1))[:, None]
+    return x @ weight.T + base.bias
+
+
+@pytest.mark.parametrize(("dora", "rslora"), [(True, False), (False, True), (True, True)])
+def test_dora_and_rslora_are_their_formulas_and_merge(dora: bool, rslora: bool) -> None:
+    tuning, model = LoRA(rank=4, alpha=8.0, dora=dora, rslora=rslora), toy_model("text")
+    batch = toy_batch(model.body)
+    before = model.output(batch)
+    tuning.attach(model)
+    torch.testing.assert_close(model.eval().output(batch), before)
+    shake(model.body.net)
+    for name, p in model.body.net.named_parameters():
+        if "magnitude" in name:
+            p.data *= 1.3
+    x = torch.randn(5, 16, generator=torch.Generator().manual_seed(2))
+    layer = model.body.net.layers[0].query
+    torch.testing.assert_close(layer(x), by_hand(layer, x, dora, 8.0 / (2.0 if rslora else 4.0)))
+    moved = model.output(batch)
+    assert float((moved - before).abs().max().detach()) > 1e-3
+    tuning.merge(model)
+    torch.testing.assert_close(model.output(batch), moved, atol=1e-5, rtol=1e-4)
+    assert list(model.body.net.state_dict()) == list(toy_model("text").body.net.state_dict())
+
+
+def test_a_network_that_pads_by_itself_finds_the_geometry_of_its_convolutions() -> None:
+    body = tiny("mobilenet_v2")
+    model, given = model_of(body), inputs(body)
+    with torch.no_grad():
+        plain = model(given)
+        LoRA(dora=True).attach(model)
+        torch.testing.assert_close(model(given), plain)
+        shake(body.net)
+        moved = model(given)
+        LoRA(dora=True).merge(model)
+        torch.testing.assert_close(model(given), moved, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["text", "image"])
+def test_lengths_of_rows_are_spared_from_decay(kind: str) -> None:
+    model = toy_model(kind)
+    handle = LoRA(dora=True).attach(model)
+    lengths = {id(p) for n, p in model.named_parameters() if "magnitude" in n}
+    groups = [g for g in handle.groups if lengths & {id(p) for p in g["params"]}]
+    assert lengths and groups and not any(g["decay"] for g in groups)
+    check_tuning(LoRA(rank=2, dora=True, rslora=True))
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT asks transformers
+def test_peft_reads_a_dora_file(tmp_path) -> None:
+    model = torch.nn.Module()
+    model.body, model.head, model.taps = Wrapped(bert()), torch.nn.Linear(16, 2), ()
+    tuning, ids = LoRA(rank=4, dora=True, rslora=True), torch.arange(12).reshape(2, 6)
+    tuning.attach(model)
+    shake(model.body.net)
+    adapted = model.body.net.eval()(ids).last_hidden_state
+    for name, data in tuning.export(model, "somewhere/bert").items():
+        (tmp_path / name).write_bytes(data)
+    loaded = PeftModel.from_pretrained(bert(), tmp_path).eval()
+    torch.testing.assert_close(loaded(ids).last_hidden_state, adapted)

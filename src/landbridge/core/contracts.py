@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from landbridge.core.batch import Batch
+from landbridge.core.insert import Insert
 from landbridge.core.model import Body, Example, Model
 
 if TYPE_CHECKING:
@@ -179,11 +180,23 @@ class Tuning(Protocol):
     paper: ClassVar[str]
 
     def attach(self, model: Model) -> Handle:
-        """Freeze, insert and mark; every parameter not in the groups has requires_grad False."""
+        """Freeze, insert and mark; every parameter not in the groups has requires_grad False.
+
+        UsageError in one line, and the model as it was, where the tuning does not apply to such a body.
+        """
         ...
 
     def merge(self, model: Model) -> None:
-        """Leave a plain model that gives the same output, where that is possible."""
+        """Leave plain weights that give the same output; what cannot be merged is an insert and stays."""
+        ...
+
+
+@runtime_checkable
+class Stays(Protocol):
+    """A tuning whose modules no plain weight can hold: they stay in `body.inserts`, also in the artifact."""
+
+    def insert(self, body: Body) -> Insert:
+        """The untrained modules for a body like this, the same ones that `attach` puts in; nothing is changed."""
         ...
 
 

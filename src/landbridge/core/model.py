@@ -10,13 +10,14 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from landbridge.core.batch import Batch, Inputs
+from landbridge.core.insert import Insert, Walk
 
 Example = Any  # what a modality decodes: an image, a text, a sound, a row, a series
 Views = Callable[[Inputs, torch.Generator], Inputs]
@@ -51,7 +52,8 @@ class Block(Protocol):
 class Body(nn.Module, ABC):
     """What a source gives: the original network (`net`), cut into addressable pieces without changing its numbers.
 
-    `net` holds all weights under the original library's own names, so that PEFT files and state dicts fit it.
+    `net` holds all weights under the original library's own names, so that PEFT files and state dicts fit it. What
+    tunings left beside it is in `inserts`, in the order in which they came.
     """
 
     address: str  # the source's name, such as `embedded:minilm`
@@ -64,6 +66,11 @@ class Body(nn.Module, ABC):
     views: Views | None = None  # random label-keeping changes of prepared inputs, for training
     card: dict[str, Any]  # licence, parameters, origin, weights' sha256
     source_head: tuple[Tensor, Tensor] | None = None  # weight SxD, bias S of the source's own classifier, if linear
+    inserts: nn.ModuleList  # of Insert
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inserts = nn.ModuleList()
 
     @abstractmethod
     def embed(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
@@ -113,33 +120,49 @@ class Model(nn.Module):
         """Continue from the activations that enter block k (k = number of blocks: pool and head only)."""
         return self.head(self.features_from(k, tokens, mask))
 
+    @property
+    def latest_start(self) -> int:
+        """The highest depth from which features can be continued: neither taps nor carrying inserts lie below it."""
+        carrying = [insert.lowest for insert in _inserts(self.body) if insert.carries]
+        return min([len(self.body.blocks), *self.taps, *carrying])
+
     def features_from(self, k: int, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Features from the activations that enter block k; taps below k cannot be read any more."""
-        if self.taps and min(self.taps) < k:
-            raise ValueError(f"taps {self.taps} lie below block {k}; start from the lowest tap")
+        """Features from the activations that enter block k; what is read below k cannot be read any more."""
+        if k > self.latest_start:
+            raise ValueError(f"taps {self.taps} or inserts read below block {k}; start from block {self.latest_start}")
+        walks = [insert.walk() for insert in _inserts(self.body)]
         tapped: list[Tensor] = []
         for i, block in enumerate(self.body.blocks):
             if i >= k:
+                tokens, mask = _enter(walks, i, tokens, mask)
                 if i in self.taps:
-                    tapped.append(mean_pool(tokens, mask))
+                    tapped.append(mean_pool(*_read(walks, i, tokens, mask)))
                 tokens, mask = block(tokens, mask)
+        top = len(self.body.blocks)
+        tokens, mask = _read(walks, top, *_enter(walks, top, tokens, mask))
         return torch.cat([*tapped, self.body.pool(tokens, mask)], dim=1)
 
     def depths(self, inputs: Inputs) -> list[Tensor]:
         """What any taps would give, in one pass: the mean of what enters each block, and the body's own features."""
+        walks = [insert.walk() for insert in _inserts(self.body)]
         tokens, mask = self.body.embed(inputs)
         means: list[Tensor] = []
-        for block in self.body.blocks:
-            full = mask.dim() > 2 and mask.device.type == "cpu" and bool(mask.all())
-            means.append(tokens.mean(1) if full else mean_pool(tokens, mask))  # large grids are read once, not copied
+        for i, block in enumerate(self.body.blocks):
+            tokens, mask = _enter(walks, i, tokens, mask)
+            seen, at = _read(walks, i, tokens, mask)
+            full = at.dim() > 2 and at.device.type == "cpu" and bool(at.all())
+            means.append(seen.mean(1) if full else mean_pool(seen, at))  # large grids are read once, not copied
             tokens, mask = block(tokens, mask)
+        top = len(self.body.blocks)
+        tokens, mask = _read(walks, top, *_enter(walks, top, tokens, mask))
         return [*means, self.body.pool(tokens, mask)]
 
     def tokens_at(self, k: int, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """The activations that enter block k, and their mask."""
+        """The activations that enter block k, before any insert acts at that depth, and their mask."""
+        walks = [insert.walk() for insert in _inserts(self.body)]
         tokens, mask = self.body.embed(inputs)
-        for block in self.body.blocks[:k]:
-            tokens, mask = block(tokens, mask)
+        for i, block in enumerate(self.body.blocks[:k]):
+            tokens, mask = block(*_enter(walks, i, tokens, mask))
         return tokens, mask
 
     def output(self, batch: Batch) -> Tensor:
@@ -171,6 +194,24 @@ class Model(nn.Module):
         if batch.inputs is None:
             raise ValueError("a batch needs inputs or tokens with mask")
         return self.features(batch.inputs)
+
+
+def _inserts(body: Body) -> list[Insert]:
+    return cast("list[Insert]", list(body.inserts))
+
+
+def _enter(walks: Sequence[Walk], k: int, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Through every insert, the oldest first."""
+    for walk in walks:
+        tokens, mask = walk.enter(k, tokens, mask)
+    return tokens, mask
+
+
+def _read(walks: Sequence[Walk], k: int, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """What is read of them, the newest first, so that each undoes what it did."""
+    for walk in reversed(walks):
+        tokens, mask = walk.read(k, tokens, mask)
+    return tokens, mask
 
 
 def mean_pool(tokens: Tensor, mask: Tensor) -> Tensor:

@@ -232,7 +232,7 @@ class _Run:
         lowest = min([depth, *(level.first_moving for level in handle.levels)])
         rows = np.sort(np.concatenate([order.train, order.validation]))
         stored = None
-        if lowest > 0 and self.pristine and not self.model.taps:
+        if 0 < lowest <= self.model.latest_start and self.pristine:
             views = STORED_VIEWS if self.road.supply.views is not None else 1
             stored = self.workshop.activations(self.road, rows, depth=lowest, views=views, ends=self.ends)
         judged = any(not isinstance(o, Headless) or o.trains_head for o in stage.objectives)

@@ -13,6 +13,7 @@ from torch import nn
 from landbridge.core import codec, registry
 from landbridge.core.contracts import Predictor, Task
 from landbridge.core.errors import ArtifactError, LandbridgeError
+from landbridge.core.insert import put_back
 from landbridge.core.model import Body, Example, Model, weights_hash
 from landbridge.engine.memory import batched
 from landbridge.engine.supply import in_order
@@ -68,7 +69,8 @@ class ModelPredictor:
             arrays = {n: a for n, a in arrays.items() if not np.array_equal(a, original[n[5:]].numpy())}
         head = self.model.head
         assert isinstance(head, Head)
-        arrays |= {f"head/{n}": t.detach().cpu().numpy() for n, t in head.state_dict().items()}
+        for prefix, module in (("inserts/", body.inserts), ("head/", head)):
+            arrays |= {f"{prefix}{n}": t.detach().cpu().numpy() for n, t in module.state_dict().items()}
         facts = {
             "kind": "model",
             "source": self.source,
@@ -76,6 +78,7 @@ class ModelPredictor:
             "complete": self.complete,
             "bridge": codec.to_json(self.bridge),
             "facts": self.facts,
+            "inserts": [codec.to_json(insert.tuning) for insert in body.inserts],
             "taps": list(self.model.taps),
             "head": head.spec(),
             "preprocess": body.prepare.spec(),
@@ -110,6 +113,8 @@ def rebuild(
     body = _rebuilt_body(facts, arrays, files)
     bridge = codec.from_json("bridges", facts["bridge"])
     body = bridge.connect(body, facts["facts"])
+    put_back(body, facts.get("inserts", ()))
+    _fill(body.inserts, "inserts/", arrays, "inserts of the artifact", strict=True)
     head = Head.from_spec(facts["head"])
     _fill(head, "head/", arrays, "head of the artifact", strict=True)
     model = Model(body, head, taps=facts["taps"])

@@ -66,6 +66,7 @@ class Road:
             "body": type(self.body).__qualname__,
             "bridge": codec.to_json(self.bridge),
             "facts": dict(self.facts),
+            "inserts": weights_hash(self.body.inserts),
             "prepare": self.body.prepare.spec(),
         }
 

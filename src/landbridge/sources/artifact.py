@@ -9,22 +9,24 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from landbridge.core import codec, registry
 from landbridge.core.artifact import Artifact as Stored
 from landbridge.core.artifact import read_artifact
 from landbridge.core.errors import SourceError
+from landbridge.core.insert import put_back
 from landbridge.core.model import Body
 from landbridge.core.parts import part
 from landbridge.sources.named import NamedBody
 
 NAME_FILE = "artifact.json"
-FOLDER, WEIGHTS = "source/", "body/"  # where an artifact keeps the source's small files and the body's arrays
+FOLDER, WEIGHTS, INSERTS = "source/", "body/", "inserts/"  # where an artifact keeps small files and arrays
 
 
 @part("artifact")
 class Artifact:
-    """`artifact:FOLDER`: the adapted body of an earlier result, with the bridge it was trained over, without its head.
+    """`artifact:FOLDER`: the adapted body of an earlier result, its bridge and inserts, without its head.
 
     The artifact is verified by its manifest before anything in it is used. An artifact that a control won (a rival
     without a body) cannot be a source.
@@ -41,11 +43,19 @@ class Artifact:
         source = registry.find("sources", scheme)()
         body: Body = source.rebuild(files) if facts["complete"] else source.open(rest)
         if weights:
-            _load(body, stored, address, complete=bool(facts["complete"]))
+            _load(body.net, stored, WEIGHTS, address, complete=bool(facts["complete"]))
         else:
             body.reset(torch.Generator().manual_seed(0))
-        way = {"scheme": scheme, "bridge": facts["bridge"], "facts": facts["facts"]}
-        return _connected(body, way, f"artifact:{address}", {"sha256": stored.digest})
+        way = {
+            "scheme": scheme,
+            "bridge": facts["bridge"],
+            "facts": facts["facts"],
+            "inserts": facts.get("inserts", []),
+        }
+        connected = _connected(body, way, f"artifact:{address}", {"sha256": stored.digest})
+        if weights:
+            _load(connected.inserts, stored, INSERTS, address, complete=True)
+        return connected
 
     def rebuild(self, files: Mapping[str, bytes]) -> Body:
         """The architecture from `Body.files()`, over the bridge of the earlier run."""
@@ -62,12 +72,12 @@ class Artifact:
         return []
 
 
-def _load(body: Body, stored: Stored, address: str, *, complete: bool) -> None:
-    """The arrays of the artifact into the body; all of them when it is complete, else those that training changed."""
-    arrays = {n.removeprefix(WEIGHTS): a for n, a in stored.arrays.items() if n.startswith(WEIGHTS)}
+def _load(module: nn.Module, stored: Stored, prefix: str, address: str, *, complete: bool) -> None:
+    """The artifact's arrays under a prefix; all there are when it is complete, else those that training changed."""
+    arrays = {n.removeprefix(prefix): a for n, a in stored.arrays.items() if n.startswith(prefix)}
     weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     try:
-        body.net.load_state_dict(weights, strict=complete)
+        module.load_state_dict(weights, strict=complete)
     except RuntimeError as error:
         first = " ".join(str(error).split())[:160]
         raise SourceError(f"artifact:{address}: its weights do not fit its architecture ({first})") from error
@@ -78,5 +88,6 @@ def _connected(body: Body, way: Mapping[str, Any], address: str, card: Mapping[s
     before = json.loads(body.files().get(NAME_FILE, b"[]"))
     through = codec.from_json("bridges", way["bridge"]).connect(body, way["facts"])
     named = NamedBody(through, address=address, files={NAME_FILE: json.dumps([*before, dict(way)]).encode()})
+    put_back(named, way.get("inserts", ()))
     named.card.update(card)
     return named

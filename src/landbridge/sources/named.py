@@ -22,6 +22,7 @@ class NamedBody(Body):
         self.reads = inner.reads
         self.width = inner.width
         self.net = inner.net
+        self.inserts = inner.inserts
         self.embedder = inner.embedder
         self.blocks = inner.blocks
         self.prepare = inner.prepare

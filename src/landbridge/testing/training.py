@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from landbridge.core import registry
+from landbridge.core import codec, registry
 from landbridge.core.batch import Batch
-from landbridge.core.contracts import Handle, Objective, Tuning
-from landbridge.core.model import Model
+from landbridge.core.contracts import Handle, Objective, Stays, Tuning
+from landbridge.core.errors import UsageError
+from landbridge.core.model import Model, weights_hash
 from landbridge.core.parts import name_of
 from landbridge.core.seeds import stream
 from landbridge.nn.heads import Head
@@ -35,23 +37,42 @@ class _Solves(Protocol):
 
 
 def check_tuning(tuning: Tuning) -> None:
-    """A tuning moves what its handle says and nothing else, and leaves a plain model that gives the same output."""
+    """A tuning moves what its handle says and nothing else, and leaves plain weights or an insert that comes back.
+
+    A tuning may refuse a kind of body (UsageError in one line, the model as it was), but not all of them.
+    """
     check_fields("tunings", tuning)
-    for reads in ("text", "image"):
+    fitting = [reads for reads in ("text", "image") if _applies(tuning, reads)]
+    assert fitting, f"{name_of(tuning)}: refuses every kind of body"
+    for reads in fitting:
         _check_handle(tuning, reads)
         for level in range(1 + len(tuning.attach(toy_model(reads)).levels)):
             _check_movement(tuning, reads, level)
         _check_merge(tuning, reads)
 
 
+def _applies(tuning: Tuning, reads: str) -> bool:
+    """Whether a tuning takes a kind of body; where it does not, it says so in one line and changes nothing."""
+    name, model = name_of(tuning), toy_model(reads)
+    before, asking = weights_hash(model), [p.requires_grad for p in model.parameters()]
+    try:
+        tuning.attach(model)
+    except UsageError as error:
+        assert name in str(error) and "\n" not in str(error), f"{name}: the refusal is not one line with its name"
+        same = weights_hash(model) == before and [p.requires_grad for p in model.parameters()] == asking
+        assert same, f"{name}: refuses a body and changes it all the same"
+        return False
+    return True
+
+
 def _check_handle(tuning: Tuning, reads: str) -> None:
-    """Groups, flags and the lowest moving block agree; the output is the same as before at the start."""
+    """Groups, flags and the lowest moving block agree; the output is the same as before where that is promised."""
     name, model = name_of(tuning), toy_model(reads)
     batch = toy_batch(model.body)
     head, before = model.head, model.output(batch).detach()
     handle = tuning.attach(model)
     model.eval()
-    if model.head is head:
+    if model.head is head and all(insert.neutral for insert in model.body.inserts):
         torch.testing.assert_close(model.output(batch).detach(), before, msg=f"{name}: attaching changes the output")
     grouped = [id(p) for group in handle.groups for p in group["params"]]
     asking = {id(p) for p in model.parameters() if p.requires_grad}
@@ -71,6 +92,8 @@ def _check_groups(name: str, model: Model, handle: Handle) -> None:
         assert set(group) >= {"params", "scale", "decay", "name"} and group["scale"] > 0, f"{name}: {group['name']}"
         for parameter in group["params"]:
             spared = parameter.ndim <= 1 or id(parameter) in sparing
+            if not spared and parameter.numel() == max(parameter.shape):
+                continue  # factors kept as a matrix of one row: whether they decay is the tuning's business
             assert group["decay"] != spared, f"{name}: {group['name']} decays norms or biases, or spares weights"
     moving = {id(p) for group in handle.groups for p in group["params"]}
     lowest = len(model.body.blocks)
@@ -79,6 +102,9 @@ def _check_groups(name: str, model: Model, handle: Handle) -> None:
             lowest = i
     if moving & {id(p) for module in model.body.embedder for p in module.parameters()}:
         lowest = -1
+    for insert in model.body.inserts:
+        if moving & {id(p) for p in insert.parameters()}:
+            lowest = min(lowest, insert.lowest)
     lowest = min([lowest, *model.taps]) if lowest == len(model.body.blocks) else lowest
     assert handle.first_moving == lowest, f"{name}: first_moving is {handle.first_moving}, lowest moving {lowest}"
 
@@ -118,7 +144,7 @@ def _below(model: Model, handle: Handle, batch: Batch) -> tuple[Tensor, ...]:
 
 
 def _check_merge(tuning: Tuning, reads: str) -> None:
-    """Merging changes neither output nor the names and kinds of the modules of the original net."""
+    """Merging changes neither output nor names and kinds of the modules of the original net; what stays comes back."""
     name, model = name_of(tuning), toy_model(reads)
     original = toy_model(reads)
     batch = toy_batch(model.body)
@@ -135,6 +161,25 @@ def _check_merge(tuning: Tuning, reads: str) -> None:
     kinds = [[(n, type(m)) for n, m in net.named_modules()] for net in (original.body.net, model.body.net)]
     assert kinds[0] == kinds[1], f"{name}: merging leaves other modules than there were"
     assert list(model.body.net.state_dict()) == list(original.body.net.state_dict()), f"{name}: other weight names"
+    if isinstance(tuning, Stays):
+        _check_return(name, model, original, batch)
+    else:
+        assert not len(model.body.inserts), f"{name}: leaves an insert, so it needs `insert`, which makes it again"
+
+
+def _check_return(name: str, model: Model, fresh: Model, batch: Batch) -> None:
+    """Put in again from its JSON, with the saved tensors, an insert gives the same output bit for bit."""
+    assert len(model.body.inserts) == 1, f"{name}: must leave one insert"
+    stored = json.loads(json.dumps(codec.to_json(model.body.inserts[0].tuning)))
+    again = codec.from_json("tunings", stored).insert(fresh.body)
+    assert not len(fresh.body.inserts), f"{name}: insert must change nothing by itself"
+    fresh.body.inserts.append(again)
+    parts = (model.body.net, fresh.body.net), (model.head, fresh.head), (model.body.inserts, fresh.body.inserts)
+    for trained, empty in parts:
+        empty.load_state_dict(copy.deepcopy(trained.state_dict()))
+    with torch.no_grad():
+        same = torch.equal(fresh.eval().output(batch), model.eval().output(batch))
+    assert same, f"{name}: put in again with the saved tensors, the insert gives another output"
 
 
 def train(model: Model, handle: Handle, batch: Batch, loss: Loss | None = None) -> tuple[float, float]:
