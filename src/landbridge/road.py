@@ -228,12 +228,11 @@ def _walk(
     folder = _destination(domain, out)
     state = state_folder(folder)
     domain, checks = _checked(domain, progress)
-    with tempfile.TemporaryDirectory(prefix="landbridge-") as cache:
+    with tempfile.TemporaryDirectory(prefix="landbridge-") as cache, Journal(state) as journal:
         workshop = Workshop(
             domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress,
             cache=shared_cache(size),
         )  # fmt: skip
-        journal = Journal(state)
         opened, trials = _folds(workshop, candidates, work, journal, seed, keep)
         judgement, by_role = pool(domain, opened, seed)
         asked = {"candidate": TRANSFER}.get(candidates[0].role, candidates[0].role) if keep else ""

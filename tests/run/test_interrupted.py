@@ -17,6 +17,8 @@ import road_data as data
 import transformers
 
 import landbridge
+from landbridge.core.errors import UsageError
+from landbridge.engine.journal import Journal
 
 TABLE_RIVAL = "rival:boosted(settings=1)"
 
@@ -143,3 +145,10 @@ def test_a_dry_run_tells_what_the_run_then_does(tmp_path: Path, command: Any) ->
     assert {p["name"] for p in plan["plan"]} == {t["name"] for t in done["trials"]}
     assert plan["out"] == str(out)
     assert np.isclose(plan["budget_s"], 15.0)
+
+
+def test_two_runs_do_not_write_to_one_place(tmp_path: Path) -> None:
+    given, state = data.images(tmp_path / "pictures"), tmp_path / ".made.state"
+    with Journal(state), pytest.raises(UsageError, match="--out made: another run writes there"):
+        landbridge.run(given, sources=["scratch:convnet"], out=tmp_path / "made", budget="20s")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures"], "the first one's folder is gone with it"

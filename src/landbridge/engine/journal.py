@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from landbridge.core.files import write_bytes
+from landbridge.core.errors import UsageError
+from landbridge.core.files import resources, write_bytes
 from landbridge.core.finding import Trial
 from landbridge.engine.attempt import Attempt
+from landbridge.engine.claim import claim
+
+CLAIM = "claim"
 
 
 class Journal:
-    """One file for each finished attempt: its record and validation outputs; weights are trained again by a refit."""
+    """One file for each finished attempt: its record and validation outputs; weights are trained again by a refit.
+
+    Inside `with` no other run may use the same folder, and a folder in which nothing was finished is removed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.taken = 0  # attempts that an earlier, interrupted run had finished
+
+    def __enter__(self) -> Journal:
+        with resources(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            held = claim(self.folder / CLAIM)
+        if held is None:
+            raise UsageError(f"--out {_out(self.folder)}: another run writes there; wait for it or name another folder")
+        self._held = held
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self._held.release()
+        if self.folder.is_dir() and all(p.name.startswith(CLAIM) for p in self.folder.iterdir()):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def checkpoint(self, key: str) -> Path:
         """Where the loop of an attempt keeps its state."""
@@ -48,3 +70,8 @@ class Journal:
             return None
         self.taken += 1
         return Attempt(trial=trial, predictor=None, output=output, lengths=lengths, shares=shares)
+
+
+def _out(state: Path) -> str:
+    """The destination that a state folder belongs to."""
+    return state.name.removeprefix(".").removesuffix(".state")
