@@ -68,7 +68,7 @@ def test_what_is_no_part_is_refused_in_one_line_and_never_evaluated(text: str) -
         ("lora(ranks=8)", "unknown field of lora 'ranks'; did you mean rank"),
         ("lora(8, rank=8)", "rank is given twice"),
         ("full(1, 2, true, frozen, false, 6)", "full takes at most"),
-        ("loar", "unknown tuning 'loar'; did you mean lora?"),
+        ("loar", "unknown tuning 'loar'; did you mean lora or ladder?"),
     ],
 )
 def test_wrong_values_say_field_value_and_way_out(text: str, says: str) -> None:

@@ -46,6 +46,7 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
             best = best if report.best is None else report.best
             bar.update(
                 line,
+                refresh=report.stage != bar.tasks[line].fields["stage"],  # every stage is seen, however short
                 completed=report.done or 0.0,
                 description=report.detail[:60],
                 stage=report.stage,
