@@ -184,8 +184,14 @@ def test_little_time_means_few_epochs(make: Make, encoder: str) -> None:
     workshop = make(toy_domain("text", rows=24))
     run(workshop, encoder, "probe")
     began = time.monotonic()
-    done = run(workshop, encoder, "full", seconds=0.02)
-    assert 1 <= done.lengths[0][1] < 30 and time.monotonic() - began < 2.0
+    done = run(workshop, encoder, "full", seconds=0.3, epochs=9_000)
+    assert 1 <= done.lengths[0][1] < 9_000 and time.monotonic() - began < 2.0
+
+
+def test_validation_that_would_take_too_long_is_foretold(make: Make, encoder: str) -> None:
+    with pytest.raises(OutOfTimeError, match="checking 50 rows takes") as error:
+        run(make(toy_domain("text", rows=200)), encoder, "full", seconds=1e-6, validation=np.arange(50))
+    assert 0.0 <= error.value.share < 1.0
 
 
 def test_reading_that_would_end_too_late_is_foretold(make: Make, encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,7 +194,7 @@ def test_the_watcher_can_end_it() -> None:
 def test_a_rehearsal_changes_nothing_and_foretells_by_length() -> None:
     loop = make_loop("full(norm_statistics='moving')", reads="image", epochs=2)
     before, state = weights(loop), torch.get_rng_state()
-    assert loop.rehearse() > 0
+    assert min(loop.rehearse()) > 0
     assert all(torch.equal(t, before[n]) for n, t in weights(loop).items())
     assert torch.equal(torch.get_rng_state(), state)
     first = loop.run()

@@ -246,13 +246,37 @@ def test_the_scratch_control_gets_as_long_as_transfer_would_have_taken_without_a
     search = make()
     search.run(candidates(encoder)[:1], [], 0.0)
     given: list[float] = []
-    search._try = lambda candidate, *, pairs, seconds: given.append(seconds)
+
+    def told(candidate: Candidate, *, pairs: int, seconds: float) -> Standing:
+        given.append(seconds)
+        return Standing(candidate, search.fold.pairs)
+
+    search._try = told
     search.scratch_control(math.inf)
     ((_, shelf),) = search.workshop.store._shelves.values()
     shelf.seconds = 500.0  # an earlier run read the rows in that time
     search.scratch_control(math.inf)
     search.scratch_control(60.0)
     assert given[0] == LEAST_SCRATCH and 500.0 < given[1] < 540.0 and given[2] == 60.0
+
+
+def test_a_control_that_cannot_check_its_rows_in_time_takes_fewer(make: Callable[..., Search], encoder: str) -> None:
+    search, taken = make(toy_domain("text", rows=120)), list[tuple[int, int]]()
+    search.run(candidates(encoder)[:1], [], 0.0)
+    whole = search.fold.pairs[0]
+
+    def late(made: Standing, pair: int, seconds: float) -> Attempt:
+        given = made.pairs[pair]
+        taken.append((len(given.train), len(given.validation)))
+        if len(taken) == 1:
+            raise OutOfTimeError("too many rows", 0.5)
+        return standing(search, "scratch", {0: 0.5}).attempts[0]
+
+    search._attempt = late
+    made = search.scratch_control(60.0)
+    assert taken[0] == (len(whole.train), len(whole.validation))
+    assert taken[1][0] < 0.5 * taken[0][0] and 0 < taken[1][1] < 0.5 * taken[0][1]
+    assert [s for s in search.standings if s.candidate.role == "scratch"] == [made]
 
 
 def test_a_refit_is_made_where_there_is_room_and_something_to_gain(make: Callable[..., Search], encoder: str) -> None:

@@ -16,7 +16,7 @@ from landbridge.core import codec, registry
 from landbridge.core.batch import Batch
 from landbridge.core.contracts import Handle, Memory, Predictor, Task
 from landbridge.core.domain import Domain
-from landbridge.core.errors import LandbridgeError, UsageError
+from landbridge.core.errors import LandbridgeError, OutOfTimeError, UsageError
 from landbridge.core.finding import Trial
 from landbridge.core.model import Body, Example, Model
 from landbridge.core.recipe import Recipe, Stage
@@ -30,6 +30,7 @@ from landbridge.nn.heads import Head
 
 STORED_VIEWS = 4
 LATE = "out of time"  # how the loop says that its deadline cut a stage short
+CHECKED = 0.4  # of a trial's time may go to its validation rows, however few epochs it comes to
 MARGIN = 0.9  # of the time allowed is planned for; the rest is for evaluation and noise
 
 
@@ -257,9 +258,12 @@ class _Run:
         scratch = self.order.recipe.source.startswith("scratch:")
         wanted = stage.epochs or default_epochs(len(self.order.train), scratch=scratch)
         if math.isfinite(self.ends):
-            seconds = loop.rehearse()
+            training, checking = loop.rehearse()
             left = MARGIN * (self.ends - time.monotonic())
-            wanted = max(1, min(wanted, int(left / seconds)))
+            if 2 * checking > CHECKED * left:  # once after an epoch, and once at the end
+                told = f"{self.order.recipe.name}: checking {len(self.order.validation)} rows takes {checking:.0f} s"
+                raise OutOfTimeError(told, max(0.0, CHECKED * left / (2 * checking)))
+            wanted = max(1, min(wanted, int((left - checking) / (training + checking))))
         return wanted, wanted
 
     def outputs(self) -> np.ndarray:

@@ -156,8 +156,8 @@ class Loop:
                     break
         return total / max(1, count)
 
-    def rehearse(self) -> float:
-        """Seconds that one epoch with its validation will take, from a few steps that change nothing."""
+    def rehearse(self) -> tuple[float, float]:
+        """Seconds that an epoch and its validation will take each, from a few steps that change nothing."""
         self._start(self.handle)
         buffers = [b for module in (self.model, *self.states) for b in module.buffers()]
         before = [b.detach().clone() for b in buffers]
@@ -176,7 +176,7 @@ class Loop:
                 buffer.copy_(value)
         trained, checked = (float(self.feed.supply.lengths(r).sum()) for r in (self.feed.train, self.feed.validation))
         again = trained if self.stage.average in ("ema", "swa") and self._norms() else 0.0
-        return min(each) * (REST * trained + FORWARD * (checked + again))
+        return min(each) * (REST * trained + FORWARD * again), min(each) * FORWARD * checked
 
     def _step(self, batch: Batch, generator: torch.Generator) -> float:
         """One optimiser step; the mean loss. Where that is not finite, nothing moves."""

@@ -117,18 +117,24 @@ class Search:
                 self._skip(candidate, "out of time")
                 continue
             self._try(candidate, pairs=min(len(self.fold.pairs), 3), seconds=max(1.0, share))
+        self._at_least_one(deadline - (self.budget.spent - began))
         return self.standings
 
     def _at_least_one(self, room: float) -> None:
-        """Where no probe could read all rows in time, the first one reads as many as there is time for."""
+        """Where no candidate could read all rows in time, the first one reads as many as there is time for."""
         tried = (s for s in self.standings if s.candidate.role == "candidate")
         late = next((s for s in tried if isinstance(s.error, OutOfTimeError)), None)
-        if late is None or self.transfer() or not isinstance(late.error, OutOfTimeError):
-            return
+        if late is not None and not self.transfer():
+            self._with_fewer_rows(late, room)
+
+    def _with_fewer_rows(self, late: Standing, room: float) -> Standing:
+        """A candidate that was too slow, again on the share of its rows for which `room` seconds suffice."""
+        assert isinstance(late.error, OutOfTimeError)
         share = CAUTION * late.error.share * min(1.0, max(0.1, room / max(1.0, room + late.seconds)))
         pairs = tuple(_shrunk(p, self.workshop.domain, share, self.seed) for p in self.fold.pairs[:1])
         self.standings.remove(late)
-        self._try(late.candidate, pairs=1, seconds=math.inf, among=pairs)
+        seconds = math.inf if _closed(late.candidate.recipe) else max(1.0, room)
+        return self._try(late.candidate, pairs=1, seconds=seconds, among=pairs)
 
     def scratch_control(self, seconds: float) -> Standing | None:
         """The best transfer recipe's architecture without its knowledge; None when no source was used."""
@@ -143,7 +149,8 @@ class Search:
             role="scratch",
             reason=reason,
         )
-        return self._try(control, pairs=1, seconds=seconds)
+        made = self._try(control, pairs=1, seconds=seconds)
+        return self._with_fewer_rows(made, seconds) if isinstance(made.error, OutOfTimeError) else made
 
     def transfer(self) -> list[Standing]:
         """The standings that carry a source's knowledge and came to a result."""
