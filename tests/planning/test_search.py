@@ -247,7 +247,7 @@ def test_the_scratch_control_gets_as_long_as_transfer_would_have_taken_without_a
     search.run(candidates(encoder)[:1], [], 0.0)
     given: list[float] = []
 
-    def told(candidate: Candidate, *, pairs: int, seconds: float) -> Standing:
+    def told(candidate: Candidate, *, pairs: int, seconds: float, among: tuple[Pair, ...]) -> Standing:
         given.append(seconds)
         return Standing(candidate, search.fold.pairs)
 

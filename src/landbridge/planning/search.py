@@ -149,7 +149,7 @@ class Search:
             role="scratch",
             reason=reason,
         )
-        made = self._try(control, pairs=1, seconds=seconds)
+        made = self._try(control, pairs=1, seconds=seconds, among=best.pairs)  # on the rows that transfer had time for
         return self._with_fewer_rows(made, seconds) if isinstance(made.error, OutOfTimeError) else made
 
     def transfer(self) -> list[Standing]:
