@@ -41,13 +41,20 @@ transformers' layout. Cells whose data is absent are skipped and said.
 """
 
 
+DEFAULTS = """\
+From `benchmarks/defaults.py`: every setting tried on training rows alone, the sets' own test rows left out. Regret is
+what a setting lacks to the best one of a set and label count.
+"""
+
+
 def page() -> str:
     """The whole page as Markdown."""
     lines = [HEAD]
     files = sorted(RESULTS.glob("*.json"))
     for file in files:
         entries: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-        lines += _extraction(entries) if file.stem == "extraction" else _file(file.stem, entries)
+        section = {"extraction": _extraction, "defaults": _defaults}.get(file.stem)
+        lines += section(entries) if section is not None else _file(file.stem, entries)
     if not files:
         lines += ["No results have been written yet.", ""]
     return "\n".join([*lines, DATA])
@@ -94,6 +101,24 @@ def _extraction(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for half, r in e["rounding"].items()
     ]
     return [*lines, "", *_machines(entries)]
+
+
+def _defaults(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """For each question the settings by their mean score over sets and label counts, and their largest regret."""
+    lines = ["## Defaults", "", *DEFAULTS.splitlines(), ""]
+    for question, entry in entries.items():
+        cells: dict[tuple[str, int], dict[str, float]] = {}
+        for row in entry["rows"]:
+            cells.setdefault((row["set"], row["labels"]), {})[row["setting"]] = row["score"]
+        settings = set.intersection(*(set(c) for c in cells.values()))
+        mean = {s: sum(c[s] for c in cells.values()) / len(cells) for s in settings}
+        lines += [f"### {question.capitalize()}, {len(cells)} sets and label counts", ""]
+        lines += ["| setting | mean score | largest regret |", "|---|---|---|"]
+        for setting in sorted(mean, key=lambda s: (-mean[s], s)):
+            regret = max(max(c.values()) - c[setting] for c in cells.values())
+            lines.append(f"| {setting} | {mean[setting]:.3f} | {regret:.3f} |")
+        lines.append("")
+    return lines
 
 
 def _row(entry: Mapping[str, Any]) -> str:
