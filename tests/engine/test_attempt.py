@@ -162,6 +162,27 @@ def test_class_names_are_examples_where_wished(make: Make, encoder: str) -> None
     assert not np.array_equal(without.output, named.output)
 
 
+def test_class_names_are_read_by_the_body_as_it_was_tuned(
+    make: Make, encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain = toy_domain("text", rows=24)
+    task = domain.task.__class__.from_labels(["river", "engine"] * 2)
+    workshop, seen = make(replace(domain, task=task)), []
+    solve = Supervised.solve
+    monkeypatch.setattr(Supervised, "solve", lambda self, f, *a, **k: (seen.append(f[-2:]), solve(self, f, *a, **k))[1])
+    base = single(encoder, NATIVE, "full", "probe", objective="supervised(names=True)")
+    first, second = base.stages
+    recipe = replace(base, stages=(replace(first, epochs=3, lr=1e-2), second))
+    pair = workshop.domain.folds[0].pairs[0]
+    done = attempt(workshop, Order(recipe=recipe, train=pair.train, validation=pair.validation))
+    body = done.predictor.model.body
+    inputs = body.prepare.collate([body.prepare(n) for n in task.describe(np.zeros((1, 2), np.float32))[0]])
+    with torch.inference_mode():
+        tuned = done.predictor.model.features(inputs)
+        fresh = Model(open_source(encoder), torch.nn.Identity()).eval().features(inputs)
+    assert torch.allclose(seen[-1], tuned, atol=2e-2) and float((seen[-1] - fresh).abs().max()) > 0.2
+
+
 @pytest.mark.parametrize("seed", [0, 5])
 def test_a_scratch_body_is_probed_with_its_own_weights(make: Make, seed: int) -> None:
     domain = toy_domain("image", rows=24)

@@ -45,6 +45,17 @@ def test_names_are_examples_only_where_labels_are_few_and_classes_are_words() ->
     assert not named(replace(few, task=type(few.task).from_labels(["0", "1"])))
 
 
+def test_texts_are_drawn_together_by_pairs_where_labels_are_few() -> None:
+    def drawn(domain) -> list[Recipe]:
+        found = [c.recipe for c in propose(domain, [("toy:text", "text")])]
+        return [r for r in found if r.stages[0].objectives[0].part_name == "contrastive"]
+
+    (recipe,) = drawn(toy_domain("text", rows=60))
+    assert [s.tuning.part_name for s in recipe.stages] == ["partial", "probe"]
+    assert not drawn(toy_domain("text", rows=600)) and not drawn(toy_domain("table"))
+    assert not drawn(toy_domain("text", rows=60, task="regress"))
+
+
 def test_controls_are_the_trivial_one_and_the_rivals_of_the_modality() -> None:
     for modality, rival in {"text": "tfidf", "image": "pixels", "audio": "melstats", "table": "boosted",
                             "series": "rocket"}.items():  # fmt: skip

@@ -179,10 +179,10 @@ class _Run:
         domain, rows = self.workshop.domain, self.order.train
         features, target = self._features(rows), domain.targets[rows]
         groups = None if domain.groups is None else domain.groups[rows]
-        if isinstance(objective, Suggests) and self.pristine and groups is None:
+        if isinstance(objective, Suggests) and groups is None:
             examples, known = objective.extra(self.model.body, domain.task)
             if examples:
-                features = np.concatenate([features, self.workshop.features_of(self.road, self.model.taps, examples)])
+                features = np.concatenate([features, self._features_of(examples)])
                 target = np.concatenate([target, known.astype(target.dtype)])
         head = self.model.head
         assert isinstance(head, Head)
@@ -194,6 +194,16 @@ class _Run:
         if self.pristine:
             return self.workshop.features(self.road, self.model.taps, rows, ends=self.ends)
         return _pass(self.model, self.road, rows, self.workshop.device, features=True)
+
+    def _features_of(self, examples: list[Example]) -> np.ndarray:
+        """Features of a few examples that are no rows of the domain, by the body as it now is."""
+        if self.pristine:
+            return self.workshop.features_of(self.road, self.model.taps, examples)
+        prepare, device = self.model.body.prepare, self.workshop.device
+        self.model.eval()
+        with torch.inference_mode(), self.road.precision.autocast():
+            inputs = {k: v.to(device) for k, v in prepare.collate([prepare(e) for e in examples]).items()}
+            return self.model.features(inputs).float().cpu().numpy()
 
     def _train(self, number: int, stage: Stage, handle: Handle, states: list[nn.Module]) -> None:
         order, domain = self.order, self.workshop.domain

@@ -164,12 +164,30 @@ def _tuned(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candida
         ways = [("partial(blocks=7, layer_decay=0.8, head_scale=2.0)", gentle, stored)]
     named = "supervised(names=True)" if _few(domain) and _named(domain) else "supervised"
     smooth = named if reads == "text" else "supervised(smoothing=0.05)"
-    return [
+    tuned = [
         Candidate(
             recipe=single(source, bridge, "probe(head='logistic')", tuning, objective=smooth, **length), reason=why
         )
         for tuning, length, why in ways
     ]
+    return [tuned[0], *_drawn_together(domain, source, bridge, named), *tuned[1:]] if reads == "text" else tuned
+
+
+def _drawn_together(domain: Domain, source: str, bridge: Any, objective: str) -> list[Candidate]:
+    """For few labels: texts of one class drawn together by pairs, which are many, then a head."""
+    if not _few(domain):
+        return []
+    pull = Stage(
+        tuning=part("tunings", "partial(blocks=3, layer_decay=1.0)"),
+        objectives=(part("objectives", "contrastive(kind='supcon')"),),
+        lr=1e-4,
+        epochs=5,
+        batch=64,
+        patience=0,
+    )
+    head = Stage(tuning=part("tunings", "probe(head='kernel')"), objectives=(part("objectives", objective),))
+    pairs = "few labels make many pairs: texts of one class are drawn together, then a head is solved"
+    return [Candidate(recipe=Recipe(source=source, bridge=bridge, stages=(pull, head)), reason=pairs)]
 
 
 def _few(domain: Domain) -> bool:
