@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from landbridge.core import registry
 from landbridge.core.errors import UsageError
 from landbridge.core.recipe import Recipe
 from landbridge.planning.candidates import controls, part, propose, routes, scratch, single
@@ -21,8 +22,8 @@ from landbridge.testing import toy_domain
 def test_every_modality_has_a_road_and_is_proposed_probes_first(modality: str, reads: str, bridge: str) -> None:
     assert bridge in routes(modality, reads)
     found = propose(toy_domain(modality), [(f"toy:{reads}", reads)])
-    names = [c.recipe.stages[-1].tuning.part_name for c in found]
-    assert names[0] == "probe" and "probe" not in names[names.index(next(n for n in names if n != "probe")) :]
+    moves = [any(s.tuning.part_name != "probe" for s in c.recipe.stages) for c in found]
+    assert not moves[0] and moves == sorted(moves) and any(moves)
     assert all(c.reason and c.role == "candidate" for c in found)
     assert len({c.recipe for c in found}) == len(found)
     tuned = [c.recipe for c in found if c.recipe.stages[-1].tuning.part_name != "probe"]
@@ -47,13 +48,14 @@ def test_names_are_examples_only_where_labels_are_few_and_classes_are_words() ->
 
 def test_texts_are_drawn_together_by_pairs_where_labels_are_few() -> None:
     def drawn(domain) -> list[Recipe]:
-        found = [c.recipe for c in propose(domain, [("toy:text", "text")])]
+        found = [c.recipe for c in propose(domain, [(f"toy:{domain.modality.part_name}", domain.modality.part_name)])]
         return [r for r in found if r.stages[0].objectives[0].part_name == "contrastive"]
 
     (recipe,) = drawn(toy_domain("text", rows=60))
     assert [s.tuning.part_name for s in recipe.stages] == ["partial", "probe"]
-    assert not drawn(toy_domain("text", rows=600)) and not drawn(toy_domain("table"))
-    assert not drawn(toy_domain("text", rows=60, task="regress"))
+    assert not drawn(toy_domain("text", rows=600)) and not drawn(toy_domain("image", rows=60))
+    numbers = registry.find("tasks", "regress").from_labels([0.5, 1.5, 2.0])
+    assert not drawn(toy_domain("text", rows=60, task=numbers))
 
 
 def test_controls_are_the_trivial_one_and_the_rivals_of_the_modality() -> None:
