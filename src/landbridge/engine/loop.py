@@ -24,6 +24,7 @@ from landbridge.core.recipe import Stage
 from landbridge.core.seeds import stream, torch_generator
 from landbridge.engine.average import RUNNING, SHARES, Average, between, copy_into, reestimate
 from landbridge.engine.checkpoint import Checkpoint
+from landbridge.engine.ending import as_good, seen_with
 from landbridge.engine.feed import Feed
 from landbridge.engine.memory import is_memory
 from landbridge.engine.precision import Precision
@@ -38,7 +39,8 @@ Watch = Callable[[float, float], str]  # (share of the schedule done, best valid
 
 @dataclass
 class Progression:
-    """What the loop has seen so far; `best` are the moving weights at the best epoch."""
+    """What the loop has seen so far; `best` are the moving weights at the best epoch, or at the end of a whole schedule
+    that is as good for all that the validation rows can tell."""
 
     epoch: int = 0
     step: int = 0
@@ -238,7 +240,7 @@ class Loop:
                 check = float(self.task.loss(torch.from_numpy(output), torch.from_numpy(target)).mean())
                 if not np.isfinite(output).all():
                     seen.ended = "diverged"
-                elif (score, -check) > (seen.best_score, -seen.best_loss):
+                elif (score, -check) > (seen.best_score, -seen.best_loss) or self._ends_as_well(seen, output):
                     seen.best_score, seen.best_loss, seen.best_epoch, seen.stale = score, check, seen.epoch, 0
                     seen.best = {n: t.detach().clone() for n, t in self._all().items()}
                 else:
@@ -250,6 +252,13 @@ class Loop:
         if not seen.ended and self._due(seen):
             self._release(seen)
         seen.curve.append({k: v for k, v in point.items() if math.isfinite(v)})
+
+    def _ends_as_well(self, seen: Progression, output: np.ndarray) -> bool:
+        """Whether this is the end of a whole schedule, and as good as the best epoch but for what few rows can tell."""
+        if seen.epoch < self.epochs or seen.ended or not seen.best:
+            return False
+        best = seen_with(seen.best, self._all(), lambda: self.outputs()[0])
+        return as_good(self.task, self.feed.supply.domain, self.feed.validation, output, best, self.seed)
 
     def _stalled(self, seen: Progression) -> None:
         """The curve stalls: unfreeze the next level when there is one, else stop."""
