@@ -28,7 +28,7 @@ def in_chunks(make: Callable[[np.ndarray], Pictures], indices: np.ndarray, size:
     """Pictures NxSxSx3 and truth of all indices, made in chunks that fit a processor's cache."""
     pictures = np.empty((len(indices), size, size, 3), np.uint8)
     columns: dict[str, list[Any]] = {}
-    for start in range(0, max(1, len(indices)), chunk):
+    for start in range(0, len(indices), chunk):
         part = indices[start : start + chunk]
         pictures[start : start + chunk], truth = make(part)
         for name, values in truth.items():
@@ -41,10 +41,10 @@ def records(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def made(pictures: Pictures, labels: str | None = None) -> Made:
+def made(pictures: Pictures, label: str = "class") -> Made:
     """Examples whose label is a column of the truth."""
     images, columns = pictures
-    return Made(examples=images, labels=list(columns[labels or "class"]), truth=records(columns))
+    return Made(examples=images, labels=list(columns.get(label, ())), truth=records(columns))
 
 
 def class_names(world: str, classes_N: np.ndarray) -> list[str]:

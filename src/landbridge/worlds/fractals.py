@@ -132,7 +132,7 @@ def _cells(x_NGW: np.ndarray, y_NGW: np.ndarray, size: int) -> np.ndarray:
     """Nx(GW) numbers of the cells of a grid over the bounding box of the points."""
     placed = []
     for v in (x_NGW, y_NGW):
-        v = v.reshape(len(v), -1)
+        v = v.reshape(len(v), _WORDS * _WALKERS)
         low, high = v.min(1, keepdims=True), v.max(1, keepdims=True)
         placed.append(((v - low) * ((size - 0.5) / np.maximum(high - low, np.float32(1e-6)))).astype(np.int32))
     return placed[1] * size + placed[0]

@@ -58,7 +58,8 @@ class Sounds:
             waves += [Sound(w, self.rate) for w in wave]
             for name, values in truth.items():
                 columns.setdefault(name, []).extend(values)
-        return Made(examples=waves, labels=columns.get("class", []), truth=records(columns) if columns else [])  # type: ignore[arg-type]
+        labels = [str(c) for c in columns.get("class", [])]
+        return Made(examples=waves, labels=labels, truth=records(columns))
 
     def _heard(self, draws: Draws, class_N: np.ndarray) -> tuple[np.ndarray, dict[str, list[object]]]:
         """Waves NxT in 1/32768 steps within [-1, 1), as 16-bit files hold them, and their truth."""
