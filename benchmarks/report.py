@@ -46,6 +46,10 @@ From `benchmarks/defaults.py`: every setting tried on training rows alone, the s
 what a setting lacks to the best one of a set and label count.
 """
 
+WORLDS = """\
+Examples with their truth a second on one thread, by `benchmarks/worlds.py`: by the clock, and of processor time, which
+is what one thread reaches where nothing else runs. The target of formula pictures is judged by the latter."""
+
 
 def page() -> str:
     """The whole page as Markdown."""
@@ -53,7 +57,7 @@ def page() -> str:
     files = sorted(RESULTS.glob("*.json"))
     for file in files:
         entries: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-        section = {"extraction": _extraction, "defaults": _defaults}.get(file.stem)
+        section = {"extraction": _extraction, "defaults": _defaults, "worlds": _worlds}.get(file.stem)
         lines += section(entries) if section is not None else _file(file.stem, entries)
     if not files:
         lines += ["No results have been written yet.", ""]
@@ -119,6 +123,17 @@ def _defaults(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
             lines.append(f"| {setting} | {mean[setting]:.3f} | {regret:.3f} |")
         lines.append("")
     return lines
+
+
+def _worlds(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """How fast each generated world is."""
+    lines = ["## Worlds", "", *WORLDS.splitlines(), ""]
+    lines += ["| world | by the clock | of processor time | target | reached |", "|---|---|---|---|---|"]
+    for name, entry in entries.items():
+        aim = f"≥ {entry['target']:.0f}/s" if "target" in entry else "told only"
+        met = ("yes" if entry["reached"] else "**no**") if "target" in entry else ""
+        lines.append(f"| `{name}` | {entry['rate_wall']:.0f}/s | {entry['rate_cpu']:.0f}/s | {aim} | {met} |")
+    return [*lines, "", *_machines(entries)]
 
 
 def _row(entry: Mapping[str, Any]) -> str:

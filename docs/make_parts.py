@@ -33,6 +33,7 @@ ABOUT = {
     "evidence": "What is measured on the test rows. See [evidence.md](evidence.md) for every finding.",
     "scores": "How well a source's features serve the target, told without training; higher is better.",
     "distances": "How far two sets of features are apart; lower is nearer.",
+    "worlds": "Generated data with exact ground truth: `landbridge world NAME`. See [worlds.md](worlds.md).",
 }
 
 WHEN = tomllib.loads(Path(__file__).with_name("when.toml").read_text(encoding="utf-8"))

@@ -22,7 +22,7 @@ from landbridge.core import codec, registry
 from landbridge.core.parts import Rule, rules
 from landbridge.core.recipe import LENGTH, Recipe, Stage
 
-VERBS = ("run", "assess", "fit", "eval", "predict", "compare", "sources", "parts", "doctor")
+VERBS = ("run", "assess", "fit", "eval", "predict", "compare", "sources", "parts", "doctor", "world")
 MAIN = [sys.executable, "-c", "from landbridge.cli.main import main; main()"]
 
 

@@ -17,6 +17,7 @@ CHECKS = {
     "evidence": testing.check_evidence,
     "scores": testing.check_score,
     "distances": testing.check_distance,
+    "worlds": testing.check_world,
 }
 LABELS = ([["a"], ["a", "b"], [], ["b"]] * 6, ["yes", "no", "perhaps"] * 8, [0.5 * i for i in range(24)])
 

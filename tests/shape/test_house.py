@@ -19,6 +19,7 @@ FLOORS = {
     "core": 0,
     "nn": 1,
     "modalities": 2, "tasks": 2, "sources": 2, "bridges": 2, "tunings": 2, "objectives": 2, "rivals": 2, "evidence": 2,
+    "worlds": 2,
     "reading": 3, "engine": 3,
     "planning": 4,
     "delivery": 5, "report": 5,

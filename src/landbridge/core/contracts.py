@@ -289,3 +289,37 @@ class Distance(Protocol):
     def distance(self, one_ND: np.ndarray, other_MD: np.ndarray, *args: Any, **needed: Any) -> float:
         """A finite number, not negative but for rounding and unbiased estimates."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """N examples of a world, and what is true of them.
+
+    examples: cells that the world's modality decodes. labels: the class of each, or its number where the world asks for
+    one. truth: all that the example was made from, JSON-ready. views: the same N told in other modalities, by name.
+    """
+
+    examples: Sequence[Any]
+    labels: Sequence[str] | Sequence[float]
+    truth: Sequence[Mapping[str, Any]]
+    views: Mapping[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
+
+
+class World(Protocol):
+    """Data without end, made by a rule, with exact ground truth. A part with fields.
+
+    Example i depends on the fields, the seed and i alone: any slice can be made by itself, in any order, batch and
+    process, and the same seed gives the same numbers on any machine.
+    """
+
+    part_name: ClassVar[str]
+    paper: ClassVar[str]
+
+    @property
+    def modality(self) -> str:
+        """The modality that decodes the examples."""
+        ...
+
+    def make(self, seed: int, indices: np.ndarray) -> Made:
+        """The examples with these numbers (N integers from 0 on, in any order, repeated or none)."""
+        ...

@@ -22,6 +22,7 @@ GROUPS = (
     "evidence",
     "scores",
     "distances",
+    "worlds",
 )
 
 

@@ -18,7 +18,7 @@ from landbridge.reading.columns import media_of, media_suffixes, suffix
 from landbridge.reading.material import Material, check, split_name
 from landbridge.reading.options import Options
 
-_SILENT = ("__MACOSX", "Thumbs.db", "desktop.ini")
+_SILENT = ("__MACOSX", "Thumbs.db", "desktop.ini", "truth.jsonl")  # the last: what a generated world is made from
 # fmt: off
 _KNOWN_OTHERS = frozenset(
     [

@@ -139,7 +139,7 @@ def _folder(path: Path, options: Options) -> Material:
         saved = read_saved(path)
         parts = [Part(path=place, split=split) for split, _, place in saved]
         return from_sheet(join(parts, [t for _, t, _ in saved], path), options)
-    entries = sorted(p for p in path.iterdir() if not p.name.startswith("."))
+    entries = sorted(p for p in path.iterdir() if not hidden(p.name))
     tables = [p for p in entries if p.is_file() and p.suffix.lower() in _FILES]
     if not tables and (path / "data").is_dir():
         tables = sorted(p for p in (path / "data").iterdir() if p.suffix.lower() in (".parquet", ".arrow"))

@@ -13,6 +13,7 @@ from landbridge.testing.judging import (
 from landbridge.testing.nearness import check_distance, check_score
 from landbridge.testing.toys import toy_batch, toy_body, toy_model
 from landbridge.testing.training import check_objective, check_tuning
+from landbridge.testing.worlds import check_world
 
 __all__ = [
     "check_body",
@@ -27,6 +28,7 @@ __all__ = [
     "check_source",
     "check_task",
     "check_tuning",
+    "check_world",
     "toy_batch",
     "toy_body",
     "toy_domain",
