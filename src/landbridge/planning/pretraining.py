@@ -13,6 +13,7 @@ from landbridge.core import codec
 from landbridge.core.clock import Budget
 from landbridge.core.domain import Domain
 from landbridge.core.errors import UsageError
+from landbridge.core.parts import name_of
 from landbridge.core.progress import Tick
 from landbridge.core.recipe import Recipe, Stage
 from landbridge.engine.attempt import Attempt, Headless, Order, Solves, attempt
@@ -45,11 +46,12 @@ def pretraining(
     UsageError where an objective asks for labels or no bridge leads to the source.
     """
     modality, reads = domain.modality.part_name, _reads(source, domain)
-    if bridge is None:
-        ways = routes(modality, reads)
-        if not ways:
-            raise UsageError(f"no bridge leads from {modality} to {source}, which reads {reads}; choose another source")
-        bridge = BRIDGES.get(ways[0], ways[0])
+    ways = routes(modality, reads)
+    if not ways:
+        raise UsageError(f"no bridge leads from {modality} to {source}, which reads {reads}; choose another source")
+    road = codec.parse("bridges", bridge or BRIDGES.get(ways[0], ways[0]))
+    if name_of(road) not in ways:
+        raise UsageError(f"{name_of(road)}: does not lead from {modality} to {source}; use {' or '.join(ways)}")
     usual = OBJECTIVES.get(modality, "masked" if reads == "image" else "latent")
     objectives = tuple(codec.parse("objectives", text) for text in (objective or usual).split("+"))
     for one in objectives:
@@ -61,7 +63,7 @@ def pretraining(
     given |= {name: value for name, value in length.items() if value}
     tuned = codec.parse("tunings", tuning or str(start["tuning"]))
     stage = Stage(tuning=tuned, objectives=objectives, **given)
-    return Recipe(source=source, bridge=codec.parse("bridges", bridge), stages=(stage,))
+    return Recipe(source=source, bridge=road, stages=(stage,))
 
 
 def pretrained(
