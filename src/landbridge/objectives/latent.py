@@ -37,9 +37,7 @@ class _State(nn.Module):
 
 
 @part(
-    "latent",
-    paper="Baevski et al. 2022, data2vec: A General Framework for Self-supervised Learning in Speech, Vision and "
-    "Language, arXiv:2202.03555",
+    "latent", paper="Baevski et al. 2022, data2vec: A General Framework for Self-supervised Learning, arXiv:2202.03555"
 )
 class Latent:
     """Learn without labels, from any kind of data: foretell what a teacher that sees everything makes of hidden parts.

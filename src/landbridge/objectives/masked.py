@@ -38,9 +38,7 @@ class _State(nn.Module):
 
 
 @part(
-    "masked",
-    paper="He et al. 2022, Masked Autoencoders Are Scalable Vision Learners, arXiv:2111.06377; "
-    "Xie et al. 2022, SimMIM, arXiv:2111.09886",
+    "masked", paper="He et al. 2022, Masked Autoencoders, arXiv:2111.06377; Xie et al. 2022, SimMIM, arXiv:2111.09886"
 )
 class Masked:
     """Learn without labels to draw the hidden cells of pictures, spectrograms and plots from the ones that are seen.

@@ -42,9 +42,7 @@ class _State(nn.Module):
 
 
 @part(
-    "masked_features",
-    paper="Huang et al. 2020, TabTransformer: Tabular Data Modeling Using Contextual Embeddings, arXiv:2012.06678; "
-    "Yoon et al. 2020, VIME, NeurIPS 2020",
+    "masked_features", paper="Huang et al. 2020, TabTransformer, arXiv:2012.06678; Yoon et al. 2020, VIME, NeurIPS 2020"
 )
 class MaskedFeatures:
     """Learn without labels to say hidden cells of a row from its other cells: `-mean log p(words of the cell | row)`.

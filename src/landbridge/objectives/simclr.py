@@ -20,11 +20,7 @@ from landbridge.nn.heads import normalised
 from landbridge.nn.projector import projector, two_views
 
 
-@part(
-    "simclr",
-    paper="Chen et al. 2020, A Simple Framework for Contrastive Learning, arXiv:2002.05709; "
-    "for texts Gao et al. 2021 (SimCSE), arXiv:2104.08821",
-)
+@part("simclr", paper="Chen et al. 2020, SimCLR, arXiv:2002.05709; for texts Gao et al. 2021, SimCSE, arXiv:2104.08821")
 class SimCLR:
     """Learn without labels that two random views of an example are one, and all others are not (NT-Xent, equation 1).
 
