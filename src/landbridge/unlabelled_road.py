@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -12,8 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from landbridge.core.artifact import MANIFEST, read_artifact
 from landbridge.core.clock import Budget, parse_duration
 from landbridge.core.domain import Domain
+from landbridge.core.errors import UsageError
 from landbridge.core.progress import Progress, Tick, silent
 from landbridge.core.recipe import Recipe
 from landbridge.delivery.destination import check_destination
@@ -23,11 +26,13 @@ from landbridge.engine.journal import Journal
 from landbridge.engine.precision import pick_device
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
+from landbridge.planning.paying import paid
 from landbridge.planning.pretraining import key_of, pretrained, pretraining
 from landbridge.planning.search import state_folder
-from landbridge.reading.unlabelled import read_unlabelled
+from landbridge.reading.unlabelled import pooled, read_unlabelled
 from landbridge.report.record import domain_block, environment, plain
 
+ADAPTING = 0.3  # of the time that is left may go to pretraining before other recipes are compared
 CLOSING = (2.0, 0.05)  # seconds and share of the budget kept for writing, and for the proof that it opens again
 PROOF_ROWS = 16
 
@@ -73,7 +78,7 @@ def pretrain(
     `tuning` are parts as the command line spells them, such as `masked(share=0.75)`. What is not given is chosen by the
     data; `epochs` are cut to the `budget`. An interrupted call goes on from its last checkpoint when it is repeated.
     """
-    clock = _clock(budget)
+    clock = clock_of(budget)
     if not isinstance(data, Domain):
         progress(Tick(stage="read", detail=str(data)))
         data = read_unlabelled(data)
@@ -93,7 +98,11 @@ def pretrain(
         progress(Tick(stage="save", detail=str(folder)))
         assert isinstance(done.predictor, ModelPredictor)
         evidence = _evidence(data, recipe, done, seed, clock, str(workshop.device))
-        evidence |= {"resumed": resumed, "command": command or f"landbridge.pretrain({data.name!r}, {source!r})"}
+        evidence |= {
+            "key": key_of(recipe, data, seed),
+            "resumed": resumed,
+            "command": command or f"landbridge.pretrain({data.name!r}, {source!r})",
+        }
         sealed = save_source(
             folder, done.predictor, recipe=recipe, evidence=plain(evidence), reading=data.reading,
             examples=list(data.examples(rows[np.linspace(0, len(rows) - 1, min(PROOF_ROWS, len(rows))).astype(int)])),
@@ -101,6 +110,57 @@ def pretrain(
         )  # fmt: skip
     shutil.rmtree(state, ignore_errors=True)
     return Pretrained(path=folder, evidence=sealed)
+
+
+def adapted(
+    domain: Domain,
+    unlabelled: str | Path,
+    source: str | None,
+    *,
+    clock: Budget,
+    out: Path,
+    seed: int,
+    device: str,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Let `source` learn on from `unlabelled` and the domain's rows that are not test, and say whether it paid.
+
+    What comes out lies in `out`, which an interrupted run takes up again. The answer is that of `paid`, with `address`,
+    `detail` in words, and what it cost; the pretraining takes at most `ADAPTING` of the time.
+    """
+    if source is None:
+        raise UsageError("--unlabelled: no source is at hand that could learn from it; name one with --source")
+    began = clock.spent
+    progress(Tick(stage="read", detail=str(unlabelled)))
+    pool, known = pooled(domain, unlabelled)
+    recipe, share = pretraining(pool, source), ADAPTING * clock.left
+    made = _kept(out, key_of(recipe, pool, seed))
+    if made is None:
+        budget = Budget(seconds=None if math.isinf(share) else max(1.0, share), now=clock.now, began=clock.now())
+        given = {"budget": budget, "out": out, "seed": seed, "device": device, "progress": progress}
+        made = pretrain(pool, source, **given).evidence
+    fold = domain.folds[0]
+    with tempfile.TemporaryDirectory(prefix="landbridge-") as cache:
+        workshop = Workshop(domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress)
+        found = paid(workshop, recipe, f"artifact:{out}", fold.rest, seed)
+    how = "rose" if found["pays"] else "did not rise by more than its standard error"
+    tried = "the pretrained source is tried as well" if found["pays"] else "the pretrained source is not tried"
+    detail = (
+        f"pretraining of {source} ({recipe.name}) on {len(pool)} examples, {made['epochs']:g} epochs: the probe's "
+        f"{found['metric']} in cross-validation on {found['rows']} rows {how} ({found['before']:.3f} to "
+        f"{found['after']:.3f}, standard error {found['standard_error']:.3f}), so {tried}"
+    )
+    facts = {"source": source, "examples": len(pool), "test_rows_left_out": known, "epochs": made["epochs"]}
+    facts |= {"loss": made["loss"], "recipe": recipe.to_json(), "seconds": clock.spent - began}
+    return {**found, **facts, "address": f"artifact:{out}", "detail": detail}
+
+
+def _kept(out: Path, key: str) -> Mapping[str, Any] | None:
+    """The evidence of a pretraining of the same recipe, data and seed that lies in `out` already."""
+    if not (out / MANIFEST).is_file():
+        return None
+    evidence = read_artifact(out).document("evidence.json")
+    return evidence if evidence.get("key") == key else None
 
 
 def private(recipe: Recipe) -> list[Path]:
@@ -116,7 +176,8 @@ def _working(clock: Budget) -> Budget:
     return replace(clock, seconds=clock.seconds - CLOSING[0] - CLOSING[1] * clock.seconds)
 
 
-def _clock(budget: str | float | Budget | None) -> Budget:
+def clock_of(budget: str | float | Budget | None) -> Budget:
+    """A budget that runs: `10m`, seconds, None or "none" for no limit, or one that is running already."""
     if isinstance(budget, Budget):
         return budget
     if budget is None or budget == "none":

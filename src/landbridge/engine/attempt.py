@@ -287,7 +287,7 @@ class _Run:
         if math.isfinite(self.ends):
             training, checking = loop.rehearse()
             left = MARGIN * (self.ends - time.monotonic()) * (1.0 if last else FIRST)
-            if 2 * checking > CHECKED * left:  # once after an epoch, and once at the end
+            if checking and 2 * checking > CHECKED * left:  # once after an epoch, and once at the end
                 told = f"{self.order.recipe.name}: checking {len(self.order.validation)} rows takes {checking:.0f} s"
                 raise OutOfTimeError(told, max(0.0, CHECKED * left / (2 * checking)))
             wanted = max(1, min(wanted, int((left - checking) / (training + checking))))

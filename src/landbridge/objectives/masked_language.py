@@ -32,7 +32,7 @@ class _State(nn.Module):
 
 @part(
     "masked_language",
-    paper="Devlin et al. 2019, BERT, arXiv:1810.04805; Gururangan et al. 2020, Don't Stop Pretraining, arXiv:2004.10964",
+    paper="Devlin et al. 2019, BERT, arXiv:1810.04805; Gururangan et al. 2020, arXiv:2004.10964",
 )
 class MaskedLanguage:
     """Learn without labels to say hidden words from the words around them: `-mean log p(word | text)` over the hidden.

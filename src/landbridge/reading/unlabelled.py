@@ -15,6 +15,7 @@ from landbridge.core.domain import Assumption, Domain, Fold, Pair
 from landbridge.core.errors import DataError
 from landbridge.reading import archive, hashes
 from landbridge.reading.arrow_files import is_saved, read_saved
+from landbridge.reading.cells import Chosen, Joined
 from landbridge.reading.columns import media_of
 from landbridge.reading.folders import hidden, listing
 from landbridge.reading.inputs import read_inputs
@@ -64,6 +65,40 @@ def read_unlabelled(
         facts={"rows": len(material), "split": "none, as there are no labels", "checks": list(material.checks)},
         reading=material.reading,
     )
+
+
+def pooled(domain: Domain, path: str | Path) -> tuple[Domain, int]:
+    """The examples at a path, read as the domain's own, and the domain's rows that no fold tests, all without labels.
+
+    Examples that are test rows of the domain are left out; the second value counts them.
+    """
+    place, kind = Path(path).expanduser(), domain.modality.part_name
+    names, cells = read_inputs([place], domain.reading, domain.modality)
+    found = Material(name=str(place), modality=kind, cells=cells, names=names, reading=domain.reading)
+    found, scanned = scan(found, domain.modality)
+    tested = np.unique(np.concatenate([fold.test for fold in domain.folds]))
+    known = domain.cells.hashes[tested] if isinstance(domain.cells, hashes.Scanned) else np.zeros(0, np.uint64)
+    new = np.flatnonzero(~np.isin(scanned.hashes, known))
+    own = np.setdiff1d(np.arange(len(domain)), tested)
+    if len(new) < LEAST:
+        raise DataError(f"{place}: holds {len(new)} examples besides the test rows; {LEAST} or more are needed")
+    everything = Joined(Chosen(scanned, new), Chosen(domain.cells, own)) if len(own) else Chosen(scanned, new)
+    rows = np.arange(len(everything))
+    made = replace(
+        domain,
+        name=place.absolute().stem,
+        task=registry.find("tasks", "regress").from_labels([-1.0, 1.0]),
+        cells=everything,
+        targets=np.zeros(len(rows), np.float32),
+        folds=(Fold(test=rows[:0], pairs=(Pair(train=rows, validation=rows[:0]),)),),
+        fingerprint=f"{domain.fingerprint}+{hashes.fingerprint(found, scanned.hashes)}",
+        labels=(),
+        groups=None,
+        slices={},
+        assumptions=(),
+        facts={"rows": len(rows), "unlabelled": len(new), "own": len(own), "checks": []},
+    )
+    return made, len(scanned) - len(new)
 
 
 def _material(place: Path, options: Options) -> Material:
