@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from landbridge.road import compare as compare
     from landbridge.road import fit as fit
     from landbridge.road import run as run
+    from landbridge.unlabelled_road import pretrain as pretrain
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ _HOMES = {
     "fit": "landbridge.road",
     "compare": "landbridge.road",
     "assess": "landbridge.road",
+    "pretrain": "landbridge.unlabelled_road",
     "read": "landbridge.reading.read",
     "load": "landbridge.delivery.artifact",
     "Recipe": "landbridge.core.recipe",

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 
 from landbridge.core import registry
 from landbridge.core.cache import DEFAULT_SIZE, parse_size
-from landbridge.core.clock import Budget, parse_duration
+from landbridge.core.clock import Budget
 from landbridge.core.domain import Domain
 from landbridge.core.finding import Finding, Judgement, Trial
 from landbridge.core.progress import Progress, Tick, silent
@@ -39,6 +40,8 @@ from landbridge.report.judgement import evaluate_all, transfer_gain
 from landbridge.report.mistakes import with_pictures
 from landbridge.report.page import render
 from landbridge.report.record import assemble, domain_block, measured, plain
+from landbridge.unlabelled_road import adapted as learnt_on
+from landbridge.unlabelled_road import clock_of, private
 
 DEFAULT_BUDGET = "10m"
 CLOSING = (10.0, 0.06)  # seconds and share of the budget kept for report, artifact and the proof that it reloads
@@ -67,6 +70,7 @@ def run(
     data: str | Path | Domain,
     *,
     sources: Sequence[str] | None = None,
+    unlabelled: str | Path | None = None,
     budget: str | float | Budget | None = DEFAULT_BUDGET,
     out: str | Path | None = None,
     seed: int = 0,
@@ -79,12 +83,20 @@ def run(
 
     `data` is a path or a domain from `landbridge.read` (for options on columns and splits); `sources` are addresses
     such as `embedded:minilm`, default all that are at hand; `budget` is wall-clock time (`10m`, seconds, None for no
-    limit, or a `Budget` that is already running); `cache_size` is the most that activations kept for later runs may
-    take on disk (`10G`, bytes; 0 keeps nothing).
+    limit, or a `Budget` that is already running); `unlabelled` is a path to more examples without labels, from which
+    the first source learns on, in `OUT-pretrained`, and is tried too where that pays; `cache_size` is the most that
+    activations kept for later runs may take on disk (`10G`, bytes; 0 keeps nothing).
     """
-    clock, size = _budget(budget), parse_size(cache_size)
-    domain = _domain(data, seed, progress)
-    return _walk(domain, _candidates(domain, sources), clock, out, seed, device, size, progress, command)
+    clock, size = clock_of(budget), parse_size(cache_size)
+    domain, more = _domain(data, seed, progress), dict[str, Any]()
+    if unlabelled is not None:
+        folder, sources = _destination(domain, out), list(sources or default_sources(domain))
+        beside, first = folder.with_name(f"{folder.name}-pretrained"), next(iter(sources), None)
+        given = {"clock": clock, "out": beside, "seed": seed, "device": device, "progress": progress}
+        more = learnt_on(domain, unlabelled, first, **given)
+        sources += [more["address"]] if more["pays"] else []
+    candidates = _candidates(domain, sources)
+    return _walk(domain, candidates, clock, out, seed, device, size, progress, command, more=more)
 
 
 def compare(
@@ -105,7 +117,7 @@ def compare(
             data, budget=budget, out=out, seed=seed, device=device, cache_size=cache_size, progress=progress,
             command=command,
         )  # fmt: skip
-    clock, size = _budget(budget), parse_size(cache_size)
+    clock, size = clock_of(budget), parse_size(cache_size)
     domain = _domain(data, seed, progress)
     return _walk(domain, _asked(recipes, domain), clock, out, seed, device, size, progress, command)
 
@@ -123,7 +135,7 @@ def fit(
     command: str = "",
 ) -> Result:
     """Run exactly one recipe, beside the controls that every result is held against; the artifact is that recipe's."""
-    clock, size = _budget(budget), parse_size(cache_size)
+    clock, size = clock_of(budget), parse_size(cache_size)
     domain = _domain(data, seed, progress)
     return _walk(domain, _asked([recipe], domain), clock, out, seed, device, size, progress, command, keep=True)
 
@@ -144,7 +156,7 @@ def plan(
     The data is read and checked, every source is opened with its weights and reads real examples, the destination is
     checked; nothing is trained and nothing is written.
     """
-    clock = _budget(budget)
+    clock = clock_of(budget)
     domain = _domain(data, seed, progress)
     candidates = _candidates(domain, sources) if recipes is None else _asked(recipes, domain)
     folder = _destination(domain, out)
@@ -221,6 +233,7 @@ def _walk(
     command: str,
     *,
     keep: bool = False,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> Result:
     """Check, compare, judge, report and save; an interrupted walk goes on from its journal."""
     torch.manual_seed(seed)
@@ -228,6 +241,8 @@ def _walk(
     folder = _destination(domain, out)
     state = state_folder(folder)
     domain, checks = _checked(domain, progress)
+    if more:
+        checks.append({"name": "unlabelled data", "found": more["examples"], "detail": more["detail"]})
     with tempfile.TemporaryDirectory(prefix="landbridge-") as cache, Journal(state) as journal:
         workshop = Workshop(
             domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress,
@@ -258,6 +273,7 @@ def _walk(
         record["headline"] = gain["headline"]
         record["resumed"] = journal.taken
         record["refit"] = refit
+        record["unlabelled"] = dict(more) or None
         record["seconds"] = clock.spent
         result = _deliver(domain, attempt, recipe, plain(record), findings, folder)
     shutil.rmtree(state, ignore_errors=True)
@@ -359,17 +375,11 @@ def _deliver(
             temperature=temperature,
             source_files=files,
             adapter=attempt.adapter,
-            private=_private(recipe),
+            private=private(recipe),
         ),
         list(domain.examples(rows)),
     )
     return Result(path=folder, adapted=adapted, evidence=adapted.evidence)
-
-
-def _private(recipe: Recipe) -> list[Path]:
-    """Folders of this machine that the artifact must not name: where it works, and where a local source lies."""
-    local = Path(recipe.source.rpartition(":")[2])
-    return [Path.cwd(), Path.home(), *([local.parent] if local.is_absolute() else [])]
 
 
 def _candidates(domain: Domain, sources: Sequence[str] | None) -> list[Candidate]:
@@ -433,14 +443,6 @@ def _domain(data: str | Path | Domain, seed: int, progress: Progress) -> Domain:
         return data
     progress(Tick(stage="read", detail=str(data)))
     return read(data, seed=seed)
-
-
-def _budget(budget: str | float | Budget | None) -> Budget:
-    if isinstance(budget, Budget):
-        return budget
-    if budget is None or budget == "none":
-        return Budget()
-    return Budget(seconds=parse_duration(budget) if isinstance(budget, str) else float(budget))
 
 
 def _checks(domain: Domain, pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

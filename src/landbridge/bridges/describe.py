@@ -16,6 +16,7 @@ from landbridge.core.domain import Domain
 from landbridge.core.errors import UsageError
 from landbridge.core.model import Body, Prepare
 from landbridge.core.parts import choice, part
+from landbridge.nn.vocabulary import Spells, Vocabulary
 
 LOOKED_AT = 5000  # training rows from which the cut points are learnt
 LEVELS = ("very low", "low", "medium", "high", "very high")
@@ -54,6 +55,11 @@ class DescribePrepare:
     def collate(self, rows: Sequence[Mapping[str, np.ndarray]]) -> Inputs:
         """As the text source does."""
         return self.inner.collate(rows)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The text source's own."""
+        return self.inner.vocabulary if isinstance(self.inner, Spells) else Vocabulary()
 
     def spec(self) -> dict[str, Any]:
         """Everything that decides the numbers."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from landbridge.cli import options as o
 from landbridge.cli import show
 from landbridge.core.cache import DEFAULT_SIZE, parse_size
+
+Unlabelled = Annotated[
+    Path | None,
+    typer.Option(help="More examples without labels; the first source learns on from them."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +25,7 @@ def register(app: typer.Typer) -> None:
 def run(
     data: o.Data,
     source: o.Sources = None,
+    unlabelled: Unlabelled = None,
     budget: o.BudgetText = "10m",
     out: o.Out = None,
     modality: o.Modality = None,
@@ -40,6 +49,7 @@ def run(
     """Adapt the best source to DATA within a time budget, prove the gain, and write an artifact with a report."""
     clock, size = o.clock(budget), parse_size(cache_size)
     sources = None if not source else [o.check_source(s) for s in source]
+    from landbridge.reading.unlabelled import pooled
     from landbridge.road import plan
     from landbridge.road import run as main_road
 
@@ -49,11 +59,13 @@ def run(
             time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
         )  # fmt: skip
         if dry_run:
+            if unlabelled is not None:
+                pooled(domain, unlabelled)
             found = plan(domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress)
             show.plan(found, json=json, quiet=quiet)
             return
         result = main_road(
-            domain, sources=sources, budget=clock, out=out, seed=seed, device=device, cache_size=size,
-            progress=progress, command=show.command_line(),
+            domain, sources=sources, unlabelled=unlabelled, budget=clock, out=out, seed=seed, device=device,
+            cache_size=size, progress=progress, command=show.command_line(),
         )  # fmt: skip
     show.result(result, json=json, quiet=quiet)

@@ -15,6 +15,7 @@ from landbridge.core.progress import Progress, Tick, silent
 
 if TYPE_CHECKING:
     from landbridge.road import Result
+    from landbridge.unlabelled_road import Pretrained
 
 
 @contextmanager
@@ -69,6 +70,22 @@ def result(found: Result, *, json: bool, quiet: bool) -> None:
     elif not quiet:
         assumptions(found.evidence["assumptions"])
         summary(found.evidence, str(found.path))
+
+
+def pretrained(found: Pretrained, *, json: bool, quiet: bool) -> None:
+    """The end of a pretraining: its evidence as JSON, or what was assumed and how to use the source, or nothing."""
+    evidence = found.evidence
+    if json:
+        print_json(evidence)
+    elif not quiet:
+        assumptions(evidence["assumptions"])
+        loss, domain = evidence["loss"], evidence["domain"]
+        print(
+            f"{evidence['recipe_name']}: {domain['rows']} {domain['modality']} examples, {evidence['epochs']:g} epochs"
+        )
+        again = ", going on from an interrupted run" if evidence["resumed"] else ""
+        print(f"loss {loss['first']:.4g} to {loss['last']:.4g} in {evidence['seconds']:.0f} s{again}")
+        print(f"run      landbridge run DATA --source {shlex.quote(found.address)}")
 
 
 def plan(found: Mapping[str, Any], *, json: bool, quiet: bool) -> None:

@@ -201,7 +201,14 @@ class Stays(Protocol):
 
 
 class Objective(Protocol):
-    """What the weights are pulled toward."""
+    """What the weights are pulled toward.
+
+    It may besides say, as class attributes, what it needs or leaves alone: `sampling = "pairs"` (batches drawn in pairs
+    of one class), `views = 2` (so many random views of each example in `batch.views`), `alters_inputs = True` (it
+    hides parts of the inputs itself, so stored activations are no use to it), `trains_head = False`, and `own_rate`
+    (the lowest peak rate of what it learns beside the model). One that has `after_step(model, state, done)` is called
+    after each optimiser step with the share of the schedule that is done: slow copies follow the model there.
+    """
 
     part_name: ClassVar[str]
     paper: ClassVar[str]

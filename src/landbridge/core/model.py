@@ -157,6 +157,18 @@ class Model(nn.Module):
         tokens, mask = _read(walks, top, *_enter(walks, top, tokens, mask))
         return [*means, self.body.pool(tokens, mask)]
 
+    def layers(self, inputs: Inputs) -> list[tuple[Tensor, Tensor]]:
+        """Tokens and mask as they are read at every depth: what enters each block, and last what pooling sees."""
+        walks = [insert.walk() for insert in _inserts(self.body)]
+        tokens, mask = self.body.embed(inputs)
+        seen: list[tuple[Tensor, Tensor]] = []
+        for i, block in enumerate(self.body.blocks):
+            tokens, mask = _enter(walks, i, tokens, mask)
+            seen.append(_read(walks, i, tokens, mask))
+            tokens, mask = block(tokens, mask)
+        top = len(self.body.blocks)
+        return [*seen, _read(walks, top, *_enter(walks, top, tokens, mask))]
+
     def tokens_at(self, k: int, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """The activations that enter block k, before any insert acts at that depth, and their mask."""
         walks = [insert.walk() for insert in _inserts(self.body)]

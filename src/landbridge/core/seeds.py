@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -22,3 +24,11 @@ def numpy_generator(seed: int, *names: str | int) -> np.random.Generator:
 def torch_generator(seed: int, *names: str | int) -> torch.Generator:
     """A CPU torch generator for one named use."""
     return torch.Generator().manual_seed(stream(seed, *names))
+
+
+@contextmanager
+def drawn(seed: int, *names: str | int) -> Generator[None]:
+    """Inside, torch's own draws on the CPU follow seed and names alone; outside, its random state is as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream(seed, *names))
+        yield

@@ -20,6 +20,7 @@ from landbridge.core.recipe import Recipe
 from landbridge.delivery import card, parity
 from landbridge.delivery.portable import portable
 from landbridge.delivery.predict import CHUNK, Prediction
+from landbridge.delivery.pretrained import KIND
 from landbridge.engine.predictor import rebuild
 
 
@@ -148,6 +149,10 @@ def load(path: str | Path) -> Adapted:
     """
     artifact = read_artifact(path)
     preprocess = artifact.document("preprocess.json")
+    if artifact.document("evidence.json").get("kind") == KIND:
+        raise ArtifactError(
+            f"{path}: holds a pretrained source, which predicts nothing; run DATA --source artifact:{path}"
+        )
     labels, recipe = artifact.document("labels.json"), artifact.document("recipe.json")
     source = {n.removeprefix("source/"): data for n, data in artifact.files.items() if n.startswith("source/")}
     try:

@@ -23,14 +23,16 @@ from landbridge.core.recipe import Recipe, Stage
 from landbridge.engine.checkpoint import Checkpoint
 from landbridge.engine.cost import Meter, parameters
 from landbridge.engine.feed import Feed
-from landbridge.engine.loop import Loop, Progression, Watch
+from landbridge.engine.loop import Loop, Progression, Tell, Watch
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor
 from landbridge.engine.workshop import Road, Workshop
 from landbridge.nn.heads import Head
+from landbridge.nn.strong_views import strong_views
 
 STORED_VIEWS = 4
 LATE = "out of time"  # how the loop says that its deadline cut a stage short
 CHECKED = 0.4  # of a trial's time may go to its validation rows, however few epochs it comes to
+FIRST = 0.6  # of the time may go to a stage that trains no head, where others follow it
 MARGIN = 0.9  # of the time allowed is planned for; the rest is for evaluation and noise
 
 
@@ -64,6 +66,20 @@ class Headless(Protocol):
     trains_head: bool
 
 
+@runtime_checkable
+class Sees(Protocol):
+    """An objective that needs so many random views of each example beside the batch itself."""
+
+    views: int
+
+
+@runtime_checkable
+class Alters(Protocol):
+    """An objective that changes inputs by itself, for which stored activations are therefore no use."""
+
+    alters_inputs: bool
+
+
 @dataclass(kw_only=True)
 class Order:
     """What to run: rows to train on, rows to choose on (empty for a refit), limits and who watches.
@@ -80,7 +96,9 @@ class Order:
     lengths: tuple[tuple[int, int], ...] = ()
     shares: tuple[float, ...] = ()
     watch: Watch = lambda share, best: ""
+    tell: Tell = lambda share, loss: None
     checkpoint: Path | None = None
+    hold: bool = False  # what a finished stage came to stays in its checkpoint, which whoever gave the order removes
 
 
 @dataclass(kw_only=True)
@@ -160,6 +178,7 @@ class _Run:
         """Attach, train or solve, merge."""
         domain, order = self.workshop.domain, self.order
         handle: Handle = stage.tuning.attach(self.model)
+        _must_move(self.model, handle, stage)
         states = [o.begin(self.model, domain, order.train, self.memory) for o in stage.objectives]
         solver = stage.objectives[0]
         if handle.closed_form and len(stage.objectives) == 1 and isinstance(solver, Solves):
@@ -223,6 +242,7 @@ class _Run:
             seed=order.seed,
             deadline=self.ends,
             watch=order.watch,
+            tell=order.tell,
             checkpoint=checkpoint,
             share=order.shares[len(self.shares)] if len(order.shares) > len(self.shares) else None,
             warm=number > 0,
@@ -234,7 +254,9 @@ class _Run:
         self.lengths.append((seen.best_epoch if seen.best else seen.epoch, loop.epochs))
         self.shares.append(seen.share)
         self.curve += [{**p, "stage": float(number)} for p in seen.curve]
-        if checkpoint is not None:
+        if checkpoint is not None and order.hold:
+            checkpoint.save(loop, seen, now=True)
+        elif checkpoint is not None:
             checkpoint.clear()
 
     def _feed(self, stage: Stage, handle: Handle) -> Feed:
@@ -243,10 +265,12 @@ class _Run:
         lowest = min([depth, *(level.first_moving for level in handle.levels)])
         rows = np.sort(np.concatenate([order.train, order.validation]))
         stored = None
-        if 0 < lowest <= self.model.latest_start and self.pristine:
+        looks = max((o.views for o in stage.objectives if isinstance(o, Sees)), default=0)
+        from_inputs = looks > 0 or any(isinstance(o, Alters) and o.alters_inputs for o in stage.objectives)
+        if 0 < lowest <= self.model.latest_start and self.pristine and not from_inputs:
             views = STORED_VIEWS if self.road.supply.views is not None else 1
             stored = self.workshop.activations(self.road, rows, depth=lowest, views=views, ends=self.ends)
-        judged = any(not isinstance(o, Headless) or o.trains_head for o in stage.objectives)
+        judged = not headless(stage)
         paired = any(isinstance(o, Draws) and o.sampling == "pairs" for o in stage.objectives)
         domain = self.workshop.domain
         return Feed(
@@ -256,6 +280,8 @@ class _Run:
             strata=domain.task.strata(domain.targets[order.train]) if paired else None,
             size=min(stage.batch, max(2, len(order.train))),
             augment=True,
+            looks=looks,
+            strong=strong_views(self.road.supply.views, self.road.supply.inputs(order.train[:1])) if looks else None,
             stored=stored or (),
             stored_rows=rows,
         )
@@ -266,11 +292,12 @@ class _Run:
         if len(self.order.lengths) > len(self.lengths):
             return self.order.lengths[len(self.lengths)]
         scratch = self.order.recipe.source.startswith("scratch:")
+        last = stage is self.order.recipe.stages[-1] or not headless(stage)
         wanted = stage.epochs or default_epochs(len(self.order.train), scratch=scratch)
         if math.isfinite(self.ends):
             training, checking = loop.rehearse()
-            left = MARGIN * (self.ends - time.monotonic())
-            if 2 * checking > CHECKED * left:  # once after an epoch, and once at the end
+            left = MARGIN * (self.ends - time.monotonic()) * (1.0 if last else FIRST)
+            if checking and 2 * checking > CHECKED * left:  # once after an epoch, and once at the end
                 told = f"{self.order.recipe.name}: checking {len(self.order.validation)} rows takes {checking:.0f} s"
                 raise OutOfTimeError(told, max(0.0, CHECKED * left / (2 * checking)))
             wanted = max(1, min(wanted, int((left - checking) / (training + checking))))
@@ -284,6 +311,19 @@ class _Run:
             with torch.inference_mode():
                 return self.model.head(features).float().cpu().numpy()
         return _pass(self.model, self.road, rows, self.workshop.device, features=False)
+
+
+def headless(stage: Stage) -> bool:
+    """Whether no objective of the stage trains the head, so that outputs say nothing about it."""
+    return not any(not isinstance(o, Headless) or o.trains_head for o in stage.objectives)
+
+
+def _must_move(model: Model, handle: Handle, stage: Stage) -> None:
+    """UsageError where a stage would train neither head nor body."""
+    lowest = min([handle.first_moving, *(level.first_moving for level in handle.levels)])
+    if headless(stage) and handle.closed_form and lowest >= model.latest_start:
+        objective, tuning = codec.text(stage.objectives[0]), codec.text(stage.tuning)
+        raise UsageError(f"{objective}: does not train the head, and {tuning} moves nothing else; use --tuning full")
 
 
 @runtime_checkable

@@ -31,9 +31,9 @@ class Checkpoint:
         self.every = every
         self.last = time.monotonic()
 
-    def save(self, loop: Loop, seen: Progression) -> None:
-        """Write the state of the loop, atomically, if the last write is long enough ago."""
-        if time.monotonic() - self.last < self.every:
+    def save(self, loop: Loop, seen: Progression, *, now: bool = False) -> None:
+        """Write the state of the loop, atomically, if the last write is long enough ago, or at any rate `now`."""
+        if not now and time.monotonic() - self.last < self.every:
             return
         tensors = {f"model/{n}": t for n, t in loop.model.state_dict().items()}
         tensors |= {f"best/{n}": t for n, t in seen.best.items()}

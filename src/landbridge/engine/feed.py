@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
 import torch
 
 from landbridge.core.batch import Batch
+from landbridge.core.model import Views
 from landbridge.engine.memory import batched
 from landbridge.engine.store import Activations
 from landbridge.engine.supply import Supply, in_order, shuffled
@@ -23,6 +24,7 @@ class Feed:
 
     `stored` holds one set of activations per view over `stored_rows`, the rest of which the loop never computes
     again; without it batches are inputs. With `strata`, one for each training row, a batch holds pairs of one stratum.
+    With `looks` a batch of inputs also holds so many views of its examples, each through `strong`.
     """
 
     supply: Supply
@@ -31,6 +33,8 @@ class Feed:
     size: int
     augment: bool
     strata: np.ndarray | None = None
+    looks: int = 0
+    strong: Views | None = None
     stored: tuple[Activations, ...] = ()
     stored_rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
@@ -51,7 +55,9 @@ class Feed:
                 yield self._stored(rows, view)
             else:
                 views = self.supply.views if self.augment else None
-                yield self.supply.batch(rows, views, generator)
+                batch = self.supply.batch(rows, views, generator)
+                looks = tuple(self.supply.batch(rows, self.strong, generator) for _ in range(self.looks))
+                yield replace(batch, views=looks)
 
     def check(self, compute: Callable[[Batch], T]) -> Iterator[tuple[np.ndarray, T]]:
         """What `compute` makes of validation batches, with their positions: plain, in an order that costs least

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -35,6 +36,21 @@ REHEARSED = 3  # steps by which the time of an epoch is foretold
 REST = 1.15  # of a step is its gradient; the rest is clipping and the optimiser
 FORWARD = 0.4  # of a step is its forward pass, at most
 Watch = Callable[[float, float], str]  # (share of the schedule done, best validation) -> reason to stop, or ""
+Tell = Callable[[float, float], None]  # (share of the schedule done, loss of the last step)
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """An objective whose own parameters start from nothing, and so need a rate of at least `own_rate`."""
+
+    own_rate: float
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """An objective with something that follows the model, such as a slow copy of it."""
+
+    def after_step(self, model: Model, state: Any, done: float) -> None: ...
 
 
 @dataclass
@@ -75,6 +91,7 @@ class Loop:
     warm: bool = False  # the head says something already: a stage that follows another
     deadline: float = math.inf
     watch: Watch = lambda share, best: ""
+    tell: Tell = lambda share, loss: None
     checkpoint: Checkpoint | None = None
     clock: Callable[[], float] = time.monotonic
 
@@ -123,9 +140,11 @@ class Loop:
                     "weight_decay": self.stage.decay if group.get("decay", True) else 0.0,
                 }
             )
-        learnt = [p for state in self.states for p in state.parameters() if p.requires_grad]
-        if learnt:
-            groups.append({"params": learnt, "peak": peak, "lr": 0.0, "weight_decay": 0.0})
+        for objective, state in zip(self.objectives, self.states, strict=True):
+            learnt = [p for p in state.parameters() if p.requires_grad]
+            if learnt:
+                own = max(peak, objective.own_rate) if isinstance(objective, Learns) else peak
+                groups.append({"params": learnt, "peak": own, "lr": 0.0, "weight_decay": 0.0})
         self.optimiser = torch.optim.AdamW(groups, lr=0.0)
         self.moving = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
 
@@ -148,6 +167,7 @@ class Loop:
                     group["lr"] = group["peak"] * share
                 loss = self._step(batch, generator)
                 seen.step += 1
+                self._follow(seen.step, loss)
                 self.average.update(self.moving, seen.step)
                 total, count = total + loss * len(batch), count + len(batch)
                 if not math.isfinite(loss):
@@ -157,6 +177,14 @@ class Loop:
                     seen.ended = "out of time"
                     break
         return total / max(1, count)
+
+    def _follow(self, step: int, loss: float) -> None:
+        """After an optimiser step: whoever watches is told, and what follows the model takes it in."""
+        done = step / max(1, self.epochs * self.feed.steps)
+        self.tell(done, loss)
+        for objective, state in zip(self.objectives, self.states, strict=True):
+            if isinstance(objective, Follows) and math.isfinite(loss):
+                objective.after_step(self.model, state, done)
 
     def rehearse(self) -> tuple[float, float]:
         """Seconds that an epoch and its validation will take each, from a few steps that change nothing."""

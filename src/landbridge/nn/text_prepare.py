@@ -12,7 +12,10 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from landbridge.nn.vocabulary import Vocabulary
+
 Inputs = dict[str, Tensor]
+MASKS = ("[MASK]", "<mask>")  # as BERT and RoBERTa spell it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,14 @@ class TextPrepare:
             for name, values in row.items():
                 batch[name][i, : len(values)] = values
         return {name: torch.from_numpy(values) for name, values in batch.items()}
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokenizer's special tokens."""
+        mask = next((n for n in map(self.tokenizer.token_to_id, MASKS) if n is not None), None)
+        added = self.tokenizer.get_added_tokens_decoder()
+        special = {number for number, token in added.items() if token.special}
+        return Vocabulary(mask=mask, special=tuple(sorted(special | ({mask} if mask is not None else set()))))
 
     def spec(self) -> dict[str, Any]:
         """Everything that decides the numbers; the tokenizer by its hash."""

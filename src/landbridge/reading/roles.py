@@ -94,6 +94,30 @@ def find_roles(
     return roles
 
 
+def unlabelled_roles(found: Mapping[str, Profile], options: Options) -> Roles:
+    """Roles where nothing is to be predicted: columns named like labels are left out, and so is the rows' identity."""
+    roles = Roles()
+    roles.input = _asked(options.input, found, "input")
+    if off(options.target):
+        return roles
+    roles.target = _targets(found, options)
+    if not roles.target:
+        named = [p.name for p in found.values() if _named_like_a_target(p) and p.name != roles.input]
+        roles.target = tuple(named)
+        for name in named:
+            roles.note(f"column '{name}' is a label and left out", "of its name", "--target COLUMN or none")
+    _guess_id([p for p in found.values() if p.name not in roles.taken and p.name != roles.input], roles, options)
+    return roles
+
+
+def _named_like_a_target(p: Profile) -> bool:
+    """Whether a column's name is that of a label."""
+    known = plain_name(p.name) in (*_TARGET, *_TARGET_WEAK) or re.search(
+        r"(^|[_\W])(label|target|class)$", p.name.lower()
+    )
+    return bool(known) and p.kind not in ("media", "path", "series", "date")
+
+
 def text_column(rest: Sequence[Profile]) -> Profile | None:
     """The column that holds the text to read, when the other columns are not a table's worth of features."""
     words = [p for p in rest if p.kind in ("text", "category") and plain_name(p.name) in _TEXT and p.distinct > 1]

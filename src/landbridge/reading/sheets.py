@@ -19,7 +19,7 @@ from landbridge.reading.long_tables import from_long
 from landbridge.reading.material import Material
 from landbridge.reading.options import Options
 from landbridge.reading.paths import resolve
-from landbridge.reading.roles import Roles, find_roles, text_column
+from landbridge.reading.roles import Roles, find_roles, text_column, unlabelled_roles
 from landbridge.reading.row_columns import row_groups, row_splits, row_times, split_columns
 from landbridge.reading.series_columns import wide_columns
 from landbridge.reading.tables import Sheet
@@ -40,6 +40,19 @@ def from_sheet(sheet: Sheet, options: Options) -> Material:
     maker = _maker(sheet, found, rest, roles, options)
     material = maker(sheet, found, rest, roles, options)
     return _with_columns(material, sheet, found, roles, options)
+
+
+def unlabelled_rows(sheet: Sheet, options: Options) -> Material:
+    """The rows without what looks like a label or is named as the target; nothing is guessed to be one by its place."""
+    found = profiles(sheet.table)
+    roles = unlabelled_roles(found, options)
+    rest = [p for p in found.values() if p.name not in roles.taken and (p.missing < p.rows or p.kind == "media")]
+    if not rest:
+        raise DataError(f"{sheet.where}: besides labels there is no column to learn from; check --target")
+    material = _maker(sheet, found, rest, roles, options)(sheet, found, rest, roles, options)
+    return replace(material, reading={**material.reading, "input": roles.input}).noting(
+        *sheet.assumptions, *roles.notes
+    )
 
 
 def _maker(sheet: Sheet, found: Mapping[str, Profile], rest: Sequence[Profile], roles: Roles, options: Options) -> Any:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from landbridge.core import registry
 from landbridge.core.batch import Batch, Inputs
 from landbridge.core.model import Body, Example, Model, mean_pool
 from landbridge.core.seeds import torch_generator
 from landbridge.nn.heads import Head
 from landbridge.nn.image_prepare import ImagePrepare
-from landbridge.testing.data import toy_examples
+from landbridge.nn.strong_views import strong_views
+from landbridge.testing.data import toy_domain, toy_examples
 
 _VOCABULARY, _WIDTH, _LENGTH, _SIDE = 64, 16, 12, 16
 
@@ -176,7 +179,12 @@ class _Words:
 
 
 def toy_body(reads: str = "text", seed: int = 0) -> Body:
-    """A tiny body that reads "text" (a transformer) or "image" (convolutions with batch norm), as if pretrained."""
+    """A tiny body that reads "text" (a transformer) or "image" (convolutions with batch norm), as if pretrained, or
+    "table" (the first behind a bridge that puts rows into words)."""
+    if reads == "table":
+        bridge, domain = registry.find("bridges", "describe")(), toy_domain("table")
+        text = toy_body("text", seed)
+        return bridge.connect(text, bridge.fit(text, domain, domain.folds[0].pairs[0].train))
     body = {"text": ToyText, "image": ToyImage}[reads]()
     generator = torch_generator(seed, "toy", reads)
     body.reset(generator)
@@ -196,11 +204,14 @@ def toy_model(reads: str = "text", outputs: int = 2, seed: int = 0) -> Model:
     return Model(body, head).eval()
 
 
-def toy_batch(body: Body, rows: int = 32, classes: int = 2) -> Batch:
-    """A batch of examples of the body's modality whose class shows in the data."""
+def toy_batch(body: Body, rows: int = 32, classes: int = 2, views: int = 0) -> Batch:
+    """A batch of examples of the body's modality whose class shows in the data, with so many random views of each."""
     examples, labels = toy_examples(body.reads, rows, classes)
     inputs = body.prepare.collate([body.prepare(example) for example in examples])
-    return Batch(index=torch.arange(rows), inputs=inputs, target=torch.from_numpy(labels))
+    batch = Batch(index=torch.arange(rows), inputs=inputs, target=torch.from_numpy(labels))
+    strong, generator = strong_views(body.views, inputs), torch_generator(0, "toy views")
+    seen = tuple(replace(batch, inputs=strong(inputs, generator) if strong else inputs) for _ in range(views))
+    return replace(batch, views=seen)
 
 
 def _tokens(grid: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -18,6 +19,7 @@ from landbridge.core.errors import UsageError
 from landbridge.core.model import Model, weights_hash
 from landbridge.core.parts import name_of
 from landbridge.core.seeds import stream
+from landbridge.engine.loop import Follows
 from landbridge.nn.heads import Head
 from landbridge.testing.data import toy_domain
 from landbridge.testing.fields import check_fields
@@ -25,6 +27,13 @@ from landbridge.testing.toys import toy_batch, toy_model
 
 _STEPS, _RATE = 40, 5e-3
 Loss = Callable[[Model, Batch], Tensor]
+
+
+@runtime_checkable
+class _Sees(Protocol):
+    """An objective that needs random views of each example."""
+
+    views: int
 
 
 @runtime_checkable
@@ -182,12 +191,16 @@ def _check_return(name: str, model: Model, fresh: Model, batch: Batch) -> None:
     assert same, f"{name}: put in again with the saved tensors, the insert gives another output"
 
 
-def train(model: Model, handle: Handle, batch: Batch, loss: Loss | None = None) -> tuple[float, float]:
-    """A few steps of AdamW on one batch; the loss before and after, without dropout."""
+def train(
+    model: Model, handle: Handle, batch: Batch, loss: Loss | None = None, own: Sequence[nn.Parameter] = ()
+) -> tuple[float, float]:
+    """A few steps of AdamW on one batch, for the handle's groups and for what an objective learns of its `own`; the
+    loss before and after, without dropout."""
     measure = cross_entropy if loss is None else loss
     groups = [
         {"params": g["params"], "lr": _RATE * g["scale"], "weight_decay": 0.01 * g["decay"]} for g in handle.groups
     ]
+    groups.append({"params": list(own), "lr": _RATE, "weight_decay": 0.0})
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(0, "toy training"))
         for parameter in (p for g in handle.groups for p in g["params"]):
@@ -209,43 +222,66 @@ def cross_entropy(model: Model, batch: Batch) -> Tensor:
 
 
 def check_objective(objective: Objective) -> None:
-    """An objective's loss falls under training, repeats under the same generator, and agrees in float64."""
+    """An objective's loss falls under training, repeats under the same generator, and agrees in float64.
+
+    An objective may refuse a kind of body (UsageError in one line with its name), but not all of them.
+    """
     check_fields("objectives", objective)
-    full = registry.find("tunings", "full")(layer_decay=1.0)
-    for reads in ("text", "image"):
-        name, model, domain = name_of(objective), toy_model(reads), toy_domain(reads)
-        batch = toy_batch(model.body)
-        handle = full.attach(model)
-        state = objective.begin(model, domain, domain.folds[0].pairs[0].train, {})
-        assert isinstance(state, nn.Module), f"{name}: begin must give a module, so that a state dict holds the state"
-
-        def loss(model: Model, batch: Batch, state: nn.Module = state) -> Tensor:
-            terms = objective.loss(model, state, batch, torch.Generator().manual_seed(3))
-            assert terms and all(t.ndim == 0 and bool(torch.isfinite(t)) for t in terms.values()), (
-                "scalar, finite terms"
-            )
-            return torch.stack(list(terms.values())).sum()
-
-        model.eval()
-        assert torch.equal(loss(model, batch), loss(model, batch)), f"{name}: the same generator, another loss"
-        _check_precision(name, model, state, batch, loss)
-        state.load_state_dict(copy.deepcopy(state.state_dict()))
-        first, last = train(model, handle, batch, loss)
-        assert last < first, f"{name}: the loss does not fall over {reads}: {first:.4f} to {last:.4f}"
-        memory = objective.end(model, state, {"kept": 1})
-        assert memory.get("kept") == 1, f"{name}: end must keep what earlier stages remembered"
+    fitting = [reads for reads in ("text", "image", "table") if _pulls(objective, reads)]
+    assert fitting, f"{name_of(objective)}: refuses every kind of body"
     if isinstance(objective, _Solves):
         _check_solution(objective)
+
+
+def _pulls(objective: Objective, reads: str) -> bool:
+    """Check an objective over one kind of body; whether it takes such."""
+    name, model, domain = name_of(objective), toy_model(reads), toy_domain(reads)
+    handle = registry.find("tunings", "full")(layer_decay=1.0).attach(model)
+    before = weights_hash(model)
+    try:
+        state = objective.begin(model, domain, domain.folds[0].pairs[0].train, {})
+    except UsageError as error:
+        assert str(error).startswith(f"{name}: ") and "\n" not in str(error), f"{name}: the refusal is not one line"
+        return False
+    assert weights_hash(model) == before, f"{name}: begin changes the model"
+    assert isinstance(state, nn.Module), f"{name}: begin must give a module, so that a state dict holds the state"
+    batch = toy_batch(model.body, views=objective.views if isinstance(objective, _Sees) else 0)
+
+    def loss(model: Model, batch: Batch, state: nn.Module = state) -> Tensor:
+        terms = objective.loss(model, state, batch, torch.Generator().manual_seed(3))
+        assert terms and all(t.ndim == 0 and bool(torch.isfinite(t)) for t in terms.values()), "scalar, finite terms"
+        return torch.stack(list(terms.values())).sum()
+
+    model.eval()
+    assert torch.equal(loss(model, batch), loss(model, batch)), f"{name}: the same generator, another loss"
+    _check_precision(name, model, state, batch, loss)
+    state.load_state_dict(copy.deepcopy(state.state_dict()))
+    own = [p for p in state.parameters() if p.requires_grad]
+    first, last = train(model, handle, batch, loss, own)
+    assert last < first, f"{name}: the loss does not fall over {reads}: {first:.4f} to {last:.4f}"
+    if isinstance(objective, Follows):
+        after = weights_hash(model)
+        objective.after_step(model, state, 0.5)
+        assert weights_hash(model) == after, f"{name}: after_step changes the model; only the state may follow"
+        loss(model, batch)
+    memory = objective.end(model, state, {"kept": 1})
+    assert memory.get("kept") == 1, f"{name}: end must keep what earlier stages remembered"
+    return True
 
 
 def _check_precision(name: str, model: Model, state: nn.Module, batch: Batch, loss: Callable[..., Tensor]) -> None:
     """float32 and float64 agree to four digits."""
     double, wide = copy.deepcopy(model).double(), copy.deepcopy(state).double()
-    inputs = {k: v.double() if v.is_floating_point() else v for k, v in (batch.inputs or {}).items()}
-    exact = loss(double, Batch(index=batch.index, target=batch.target, inputs=inputs), wide)
+    exact = loss(double, _double(batch), wide)
     torch.testing.assert_close(
         loss(model, batch).double(), exact, rtol=1e-4, atol=1e-5, msg=f"{name}: float32 is not float64"
     )
+
+
+def _double(batch: Batch) -> Batch:
+    """The batch and its views in float64."""
+    inputs = {k: v.double() if v.is_floating_point() else v for k, v in (batch.inputs or {}).items()}
+    return replace(batch, inputs=inputs, views=tuple(_double(view) for view in batch.views))
 
 
 def _check_solution(objective: _Solves) -> None:
