@@ -84,8 +84,8 @@ def test_labels_change_nothing(tmp_path: Path) -> None:
 
 def test_an_interrupted_pretraining_goes_on_where_it_stopped(tmp_path: Path, start: Any) -> None:
     given, out, state = data.images(tmp_path / "pictures"), tmp_path / "made", tmp_path / ".made.state"
-    words = ["pretrain", given, "-s", "scratch:convnet", "--objective", "masked", "--epochs", "4000", "-b", "28s"]  # checkpoints are 15 s apart
-    words += ["-o", out, "--json"]
+    words = ["pretrain", given, "-s", "scratch:convnet", "--objective", "masked", "--epochs", "4000"]
+    words += ["-b", "28s", "-o", out, "--json"]  # checkpoints are 15 s apart
     process = start(*words)
     ends = time.monotonic() + 120
     while not list(state.glob("*.safetensors")):
