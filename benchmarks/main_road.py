@@ -113,6 +113,7 @@ V2 = ("--source", "transformers:{weights}/mobilenet_v2_1.0_224")
 V1 = ("--source", "transformers:{weights}/mobilenet_v1_0.25_128")
 MINILM = ("--source", "embedded:minilm")
 CELLS = {
+    "demo_docs": Cell("", lambda data, work, seed: Path("demo:docs"), (), None, 600),  # the first command of README
     "hymenoptera": Cell("hymenoptera", as_is("hymenoptera/images.zip"), (*V2, "--budget", "4m"), 0.94, 240),
     "magnetic_tile": Cell("magnetic_tile", tiles, (*V2, "--group", "number", "--budget", "10m"), 0.92, 600),
     "magnetic_tile_physical": Cell("magnetic_tile", tiles, (*V2, "--group", "tile", "--budget", "10m"), None, 600),
