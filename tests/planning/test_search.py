@@ -156,6 +156,33 @@ def test_the_choice_is_made_over_pairs_that_all_share_and_among_equals_is_the_fi
     assert found == {TRANSFER: cheap, "rival": rival_, "trivial": search.standings[3]}
 
 
+@pytest.mark.parametrize(
+    ("error", "room", "lead", "ran"),
+    [(0.05, 100.0, 0.02, [3, 4]), (0.01, 100.0, 0.02, []), (0.05, 100.0, -0.02, []), (0.05, 3.0, 0.02, [3]),
+     (0.05, 1.0, 0.02, [])],
+)  # fmt: skip
+def test_an_open_decision_gets_the_pairs_that_time_allows(
+    make: Callable[..., Search], encoder: str, monkeypatch: pytest.MonkeyPatch,
+    error: float, room: float, lead: float, ran: list[int],
+) -> None:  # fmt: skip
+    domain = toy_domain("text", rows=40)
+    fold = domain.folds[0]
+    parts = np.array_split(fold.rest, 5)
+    pairs = tuple(Pair(train=np.setdiff1d(fold.rest, p), validation=p) for p in parts)
+    search = make(domain.with_folds(Fold(test=fold.test, pairs=pairs)))
+    probe, _, tuned = candidates(encoder)
+    steady = standing(search, "candidate", dict.fromkeys(range(5), 0.8))
+    leader = standing(search, "candidate", dict.fromkeys(range(3), 0.8 + lead))
+    steady.candidate, leader.candidate = probe, tuned
+    search.standings, taken, seconds = [steady, leader], list[int](), iter([room, room, room - 2])
+    further = standing(search, "candidate", dict.fromkeys(range(5), 0.8 + lead))
+    monkeypatch.setattr(search, "_attempt", lambda s, n, _: (taken.append(n), further.attempts[n])[1])
+    monkeypatch.setattr(search, "_paired_error", lambda *_: error)
+    search._runoff((lambda: room) if room > 3 else lambda: next(seconds))
+    assert taken == ran and sorted(leader.attempts) == [0, 1, 2, *ran]
+    assert not ran or leader.trial.seconds == pytest.approx(3 + len(ran))
+
+
 def test_the_error_of_a_leader_is_in_the_units_of_the_metric(make: Callable[..., Search]) -> None:
     search = make(toy_domain("text", rows=400))
     leader = standing(search, "candidate", {0: 0.5})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -118,7 +118,28 @@ class Search:
                 continue
             self._try(candidate, pairs=min(len(self.fold.pairs), 3), seconds=max(1.0, share))
         self._at_least_one(deadline - (self.budget.spent - began))
+        self._runoff(lambda: deadline - (self.budget.spent - began))
         return self.standings
+
+    def _runoff(self, room: Callable[[], float]) -> None:
+        """Time that is left goes to a decision that is open: the leader runs on further pairs while it is ahead of the
+        best recipe without steps, but not by more than the error."""
+        leader = self.best(self.transfer())
+        steady = self.best([s for s in self.transfer() if _closed(s.candidate.recipe)])
+        if leader is None or steady is None or _closed(leader.candidate.recipe):
+            return
+        for number in sorted(set(steady.attempts) - set(leader.attempts)):
+            shared = sorted(set(leader.attempts) & set(steady.attempts))
+            lead = leader.over(set(shared)) - steady.over(set(shared))
+            each = leader.seconds * (2 if refits(self.fold) else 1)  # of which the refit may take as much again
+            if not 0 < lead <= self._paired_error(leader, steady, shared) or room() < each:
+                return
+            try:
+                leader.attempts[number] = self._attempt(leader, number, room() - each + leader.seconds)
+            except LandbridgeError as error:
+                leader.error = error
+                return
+            leader.trial = self._summary(leader)
 
     def _at_least_one(self, room: float) -> None:
         """Where no candidate could read all rows in time, the first one reads as many as there is time for."""
