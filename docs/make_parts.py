@@ -74,7 +74,7 @@ def _part(group: str, name: str) -> list[str]:
         lines += [_row(f) for f in fields]
         lines.append("")
     if paper := vars(cls).get("paper", ""):
-        lines += [f"Paper: {paper}.", ""]
+        lines += [*textwrap.wrap(f"Paper: {paper}.", WIDTH, break_on_hyphens=False, break_long_words=False), ""]
     return [*lines, f"File: `src/{cls.__module__.replace('.', '/')}.py`.", ""]
 
 

@@ -41,4 +41,3 @@ def test_draws_have_their_moments_and_depend_on_row_and_name_alone() -> None:
     assert (np.abs(counts / counts.sum() - 1 / 7) < 0.005).all()
     assert np.array_equal(draws.at(np.array([1999, 4])).bits("a", 3), draws.bits("a", 50)[[1999, 4], :3])
     assert not np.array_equal(draws.bits("a", 3), draws.bits("b", 3))
-    assert np.array_equal(np.sort(draws.order("c", 9), axis=1), np.tile(np.arange(9), (2000, 1)))

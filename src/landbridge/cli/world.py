@@ -59,4 +59,7 @@ def world(
         show.print_json(facts | {"out": str(out)})
     elif not quiet:
         what = f"{facts['classes']} classes" if facts["classes"] else "a number for each"
-        print(f"{n} examples of {facts['world']} ({facts['modality']}, {what}) in {out}\nlandbridge run {out}")
+        print(f"{n} examples of {facts['world']} ({facts['modality']}, {what}) in {out}")
+        each = n / (facts["classes"] or 1)
+        few = f"{each:.3g} examples a class are few for `run`; give a larger --n or fewer --classes"
+        print(few if facts["classes"] and each < 6 else f"landbridge run {out}")

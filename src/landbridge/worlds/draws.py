@@ -61,10 +61,6 @@ class Draws:
         total = (pairs * np.uint64(0x0001000100010001)) >> np.uint64(48)  # all four, in the topmost 16 bits
         return (total.astype(np.float64) - 1020.0) * (1.0 / 209.02312868803616)  # the root of 8 (256^2 - 1) / 12
 
-    def order(self, name: str, count: int) -> np.ndarray:
-        """NxC: a permutation of 0 to C - 1 for each row."""
-        return np.argsort(self.bits(name, count), axis=1, kind="stable")
-
     def at(self, rows: np.ndarray) -> Draws:
         """The same streams for other rows."""
         return Draws(self.seed, self.world, rows)

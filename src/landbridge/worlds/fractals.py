@@ -67,7 +67,7 @@ def _systems(seed: int, classes: int, fill: float) -> tuple[np.ndarray, np.ndarr
         draws = Draws(seed, "fractals", np.repeat(class_C * _ATTEMPTS, _ATTEMPTS) + np.tile(
             np.arange(_ATTEMPTS), len(class_C)))  # fmt: skip
         maps, weight = _attempts(draws)
-        x, y, _ = _points(draws, maps, weight)
+        x, y, _ = _points(draws, maps, weight, _WORDS)
         cells = np.zeros((len(maps), _COARSE * _COARSE), bool)
         np.put_along_axis(cells, _cells(x, y, _COARSE), True, axis=1)
         filled = cells.sum(1).reshape(len(class_C), _ATTEMPTS) / _COARSE**2
@@ -101,12 +101,14 @@ def _attempts(draws: Draws) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(rows, axis=2).astype(np.float32), (area / area.cumsum(1)[:, -1:]).astype(np.float32)
 
 
-def _points(draws: Draws, maps_NM6: np.ndarray, weights_NM: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _points(
+    draws: Draws, maps_NM6: np.ndarray, weights_NM: np.ndarray, words_G: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """NxGxW points of each attractor, and NxG the map that was applied last."""
     n = len(maps_NM6)
     slots = ((np.arange(256) + 0.5) / 256)[None, :, None] >= weights_NM.cumsum(1)[:, None, :-1]
     slot_N256 = slots.sum(2) + (np.arange(n) * MAPS)[:, None]
-    drawn = draws.bits("letters", (_STEPS * _WALKERS + _LETTERS * _WORDS) // 8).view(np.uint8)
+    drawn = draws.bits("letters", (_STEPS * _WALKERS + _LETTERS * words_G) // 8).view(np.uint8)
     drawn = drawn.astype(np.int64) if np.little_endian else drawn.reshape(n, -1, 8)[..., ::-1].reshape(n, -1)
     letters = np.take_along_axis(slot_N256, drawn, axis=1)
     flat = maps_NM6.reshape(-1, 6)
@@ -116,7 +118,7 @@ def _points(draws: Draws, maps_NM6: np.ndarray, weights_NM: np.ndarray) -> tuple
     for step in np.split(walks, _STEPS, axis=1):
         a, b, c, d, e, f = np.moveaxis(flat[step], 2, 0)
         x, y = a * x + b * y + e, c * x + d * y + f
-    words = words.reshape(n, _LETTERS, _WORDS)
+    words = words.reshape(n, _LETTERS, words_G)
     a, b, c, d, e, f = np.moveaxis(flat[words[:, 0]], 2, 0)
     for letter in range(1, _LETTERS):  # the word so far, after one more map within it
         p, q, r, s, t, u = np.moveaxis(flat[words[:, letter]], 2, 0)
@@ -132,7 +134,7 @@ def _cells(x_NGW: np.ndarray, y_NGW: np.ndarray, size: int) -> np.ndarray:
     """Nx(GW) numbers of the cells of a grid over the bounding box of the points."""
     placed = []
     for v in (x_NGW, y_NGW):
-        v = v.reshape(len(v), _WORDS * _WALKERS)
+        v = v.reshape(len(v), v.shape[1] * v.shape[2])
         low, high = v.min(1, keepdims=True), v.max(1, keepdims=True)
         placed.append(((v - low) * ((size - 0.5) / np.maximum(high - low, np.float32(1e-6)))).astype(np.int32))
     return placed[1] * size + placed[0]
@@ -141,21 +143,29 @@ def _cells(x_NGW: np.ndarray, y_NGW: np.ndarray, size: int) -> np.ndarray:
 def _drawn(draws: Draws, maps: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
     """Bytes NxSxSx3: how often a pixel is hit says how bright it is, which maps hit it says the colour."""
     n = len(maps)
-    x, y, last = _points(draws, maps, weights)
+    x, y, last = _points(draws, maps, weights, _WORDS * max(1, size // 64) ** 2)
     cells = (_cells(x, y, size) + (np.arange(n) * size * size)[:, None]).ravel()
     stops = palettes(draws, "ink", MAPS)
     ink = np.rint(40 + stops * 60).astype(np.float64)
-    packed = (ink * np.array([1.0, 2.0**17, 2.0**34])).cumsum(2)[..., 2]  # three sums in one: each stays below 2**17
-    weight = np.repeat(np.take_along_axis(packed, last, axis=1), _WALKERS, axis=1)
-    count = np.bincount(cells, minlength=n * size * size).reshape(n, size, size)
-    total = np.bincount(cells, weight.ravel(), minlength=n * size * size).astype(np.int64).reshape(n, size, size)
-    thick = np.float32(0.3 * cells.size / n / size**2)  # half the mean number of hits is three quarters of the ink
-    share = count.astype(np.float32) / (count + thick)
-    scale = np.float32(0.01) / np.maximum(count, 1).astype(np.float32)
+    sums = [_summed(cells, pair, last, n * size * size) for pair in ((ink[..., 0], ink[..., 1]), (ink[..., 2], 1.0))]
+    *colours, count = (plane.reshape(n, size, size) for pair in sums for plane in pair)
+    thick = np.float32(0.3 * cells.size / max(1, n) / size**2)  # the mean number of hits is three quarters of the ink
+    share = count / (count + thick)
+    scale = np.float32(0.01) / np.maximum(count, np.float32(1))
     ground = np.take_along_axis(stops, np.zeros((n, 1, 1), np.int64), axis=1)[:, 0] * np.float32(0.25)
     out = np.empty((n, size, size, 3), np.uint8)
     for channel in range(3):
-        colour = ((total >> (17 * channel)) & 0x1FFFF).astype(np.float32) * scale
+        colour = colours[channel] * scale
         back = ground[:, channel, None, None]
         out[..., channel] = to_bytes(back + share * (colour - back))
     return out
+
+
+def _summed(
+    cells: np.ndarray, pair: tuple[np.ndarray, np.ndarray | float], last: np.ndarray, size: int
+) -> list[np.ndarray]:
+    """Two sums over the points of each cell, in one pass: whole numbers below 2**26 share a float of 53 bits."""
+    packed = pair[0] + pair[1] * 2.0**26
+    weight = np.repeat(np.take_along_axis(packed, last, axis=1), _WALKERS, axis=1)
+    total = np.bincount(cells, weight.ravel(), minlength=size).astype(np.int64)
+    return [(total & (2**26 - 1)).astype(np.float32), (total >> 26).astype(np.float32)]

@@ -24,7 +24,7 @@ def smooth(kind: Draws, here: Draws, length: int) -> np.ndarray:
     scale = between(a, 2.0, 12.0)[:, None]
     at = np.arange(length) / length
     waves = here.normal("frequency", _FEATURES) * scale / 6.283185307179586
-    weight = here.normal("weight", _FEATURES) * (2.0 / _FEATURES) ** 0.5
+    weight = here.normal("weight", _FEATURES) * np.sqrt(2.0 / _FEATURES)
     phase = here.uniform("phase", _FEATURES)
     value = np.zeros((len(a), length))
     for f in range(_FEATURES):

@@ -100,5 +100,5 @@ def speech(kind: Draws, here: Draws, hertz: np.ndarray, seconds: np.ndarray) -> 
     for f in range(3):
         first, second = _VOWELS[pair[:, 0], f, None], _VOWELS[pair[:, 1], f, None]
         formant = np.minimum((first + share * (second - first)) * long_, top)
-        wave += 0.6**f * exp(-250.0 * (1 + f) * since) * sine(formant * since)
+        wave += (1.0, 0.6, 0.36)[f] * exp(-250.0 * (1 + f) * since) * sine(formant * since)
     return wave

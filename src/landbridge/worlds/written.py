@@ -38,9 +38,11 @@ def write(world: World, count: int, out: Path, *, seed: int = 0) -> dict[str, An
         rows: list[dict[str, Any]] = []
         series: list[np.ndarray] = []
         labels: list[Any] = []
+        several = False  # tellings of one example
         with (folder / "truth.jsonl").open("w", encoding="utf-8") as truths:
             for made, first in _slices(world, count, seed):
                 digested(digest, made)
+                several = bool(made.views)
                 for offset, (label, truth) in enumerate(zip(made.labels, made.truth, strict=True)):
                     number = f"{first + offset:0{len(str(count - 1))}d}"
                     example, views = made.examples[offset], {k: v[offset] for k, v in made.views.items()}
@@ -53,7 +55,7 @@ def write(world: World, count: int, out: Path, *, seed: int = 0) -> dict[str, An
                     classes.add(str(label))
         if series:
             np.savez(folder / "data.npz", X=np.stack(series), y=np.array(labels))
-        elif world.modality in ("text", "table") or not _in_folders(world, labels):
+        elif several or world.modality in ("text", "table") or not isinstance(labels[0], str):
             _table(folder / "data.csv", rows)
         facts = _facts(world, count, seed, labels, classes, digest.hexdigest())
         (folder / "card.md").write_text(_card(world, facts), encoding="utf-8")
@@ -77,21 +79,11 @@ def _slices(world: World, count: int, seed: int) -> Iterator[tuple[Made, int]]:
         yield world.make(seed, np.arange(first, min(count, first + CHUNK))), first
 
 
-def _in_folders(world: World, labels: Sequence[Any]) -> bool:
-    """Class folders say all for one file an example with a class; several tellings or a number need a table."""
-    return world.modality in ("image", "audio") and not _told(world) and isinstance(labels[0], str)
-
-
-def _told(world: World) -> bool:
-    """Whether the world tells the same in several modalities; then every telling has a folder."""
-    return "told" in codec.to_json(world)
-
-
 def _placed(world: World, folder: Path, label: Any, number: str, example: Any, views: Mapping[str, Any]) -> str | None:
     """Write the files of an example and its views; the path of the example's own, from the folder."""
     path = None
     if world.modality in _ENDINGS:
-        home = world.modality if _told(world) else str(label) if isinstance(label, str) else "files"
+        home = world.modality if views else str(label) if isinstance(label, str) else "files"
         path = f"{home}/{number}{_ENDINGS[world.modality]}"
         _file(folder / path, example)
     for name, view in views.items():
