@@ -22,7 +22,7 @@ FLOORS = {
     "reading": 3, "engine": 3,
     "planning": 4,
     "delivery": 5, "report": 5,
-    "road": 6, "demo": 6,
+    "road": 6, "ahead": 6, "demo": 6,
     "estimators": 7,
     "cli": 8, "testing": 8,
 }  # fmt: skip

@@ -36,7 +36,7 @@ def assess(
 ) -> None:
     """Say what DATA is, what is wrong with it, and how well each source's frozen features separate it."""
     size = parse_size(cache_size)
-    from landbridge.road import assess as look
+    from landbridge.ahead import assess as look
 
     sources = None if not source else [o.check_source(s) for s in source]
     with show.progress(quiet=quiet or json) as progress:

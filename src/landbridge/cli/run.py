@@ -40,7 +40,7 @@ def run(
     """Adapt the best source to DATA within a time budget, prove the gain, and write an artifact with a report."""
     clock, size = o.clock(budget), parse_size(cache_size)
     sources = None if not source else [o.check_source(s) for s in source]
-    from landbridge.road import plan
+    from landbridge.ahead import rehearse
     from landbridge.road import run as main_road
 
     with show.progress(quiet=quiet or json) as progress:
@@ -49,8 +49,10 @@ def run(
             time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
         )  # fmt: skip
         if dry_run:
-            found = plan(domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress)
-            show.plan(found, json=json, quiet=quiet)
+            found = rehearse(
+                domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress
+            )
+            show.rehearsal(found, json=json, quiet=quiet)
             return
         result = main_road(
             domain, sources=sources, budget=clock, out=out, seed=seed, device=device, cache_size=size,

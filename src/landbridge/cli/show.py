@@ -71,7 +71,7 @@ def result(found: Result, *, json: bool, quiet: bool) -> None:
         summary(found.evidence, str(found.path))
 
 
-def plan(found: Mapping[str, Any], *, json: bool, quiet: bool) -> None:
+def rehearsal(found: Mapping[str, Any], *, json: bool, quiet: bool) -> None:
     """What a run would do, as JSON or in words."""
     if json:
         print_json(found)
