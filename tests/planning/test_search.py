@@ -68,7 +68,7 @@ def candidates(encoder: str) -> list[Candidate]:
     """Two probes and a short tuning."""
     recipes = [single(encoder, NATIVE, "probe"), single(encoder, NATIVE, "probe(head='ridge')"),
                single(encoder, NATIVE, "probe", "full", epochs=1)]  # fmt: skip
-    return [Candidate(recipe=r, reason="a test") for r in recipes]
+    return [Candidate(recipe=r, reason=ASKED) for r in recipes]
 
 
 def standing(search: Search, role: str, scores: dict[int, float], seconds: float = 1.0) -> Standing:
@@ -113,7 +113,7 @@ def test_the_search_keeps_to_its_clock_and_allots_no_negative_time(
 
 
 def test_a_failure_is_recorded_and_the_rest_goes_on(make: Callable[..., Search], encoder: str) -> None:
-    bad = Candidate(recipe=single(encoder, NATIVE, "probe", "lora(targets='nowhere')"), reason="")
+    bad = Candidate(recipe=single(encoder, NATIVE, "probe", "lora(targets='nowhere')"), reason=ASKED)
     search = make()
     search.run([bad, candidates(encoder)[0]], [], 0.0)
     failed = next(s for s in search.standings if "nowhere" in s.candidate.recipe.name)

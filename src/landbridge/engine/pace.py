@@ -1,7 +1,7 @@
-"""What a recipe costs on this machine, measured by a rehearsal: a few steps on the user's own rows that change nothing.
+"""What a recipe costs on this machine, by a rehearsal: a few steps on the user's own rows that change nothing.
 
-It is the foretelling by which the loop cuts a stage to its time, done before a trial is begun. What was measured is kept
-beside the activations that runs share, so that a recipe over the same weights is rehearsed once on a machine.
+It is the foretelling by which the loop cuts a stage to its time, done before a trial is begun. What was measured is
+kept beside the activations that runs share, so that a recipe over the same weights is rehearsed once on a machine.
 """
 
 from __future__ import annotations
@@ -143,13 +143,11 @@ def _key(workshop: Workshop, road: Road, recipe: Recipe) -> str:
 
 
 def available_mb(device: torch.device) -> float:
-    """Memory that is free for more work, in MB; infinite where the system does not tell."""
+    """The most that this process may come to, in MB: what it has and what is free; infinite where nobody tells."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info()[0] / 2**20
-    with suppress(OSError, ValueError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) / 1024
+        return (torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()) / 2**20
+    with suppress(OSError, ValueError, IndexError):
+        free = Path("/proc/meminfo").read_text().split("MemAvailable:")[1].split()[0]
+        own = Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]
+        return (int(free) + int(own)) / 1024
     return float("inf")
-
-

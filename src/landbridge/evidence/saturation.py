@@ -1,7 +1,9 @@
 """A learning curve as an inverse power law of the number of labels, and what more labels would bring.
 
 The form `a - b n^-c` fits small classifiers best among those compared by Mukherjee et al. 2003 (J. Comput. Biol. 10)
-and Viering & Loog 2023 (arXiv:2103.10948). Shapes: K sizes, R repeats (each a random division of the rows), B resamples.
+and Viering & Loog 2023 (arXiv:2103.10948).
+
+Shapes: K sizes, R repeats (each a random division of the rows), B resamples.
 """
 
 from __future__ import annotations
@@ -79,7 +81,12 @@ class Curve:
 
 
 def fit_curve(
-    sizes_K: Sequence[int] | np.ndarray, scores_RK: np.ndarray, *, ceiling: float = 1.0, overlap: float = 0.0, seed: int = 0
+    sizes_K: Sequence[int] | np.ndarray,
+    scores_RK: np.ndarray,
+    *,
+    ceiling: float = 1.0,
+    overlap: float = 0.0,
+    seed: int = 0,
 ) -> Curve:
     """Fit the law to the mean over repeats; its interval comes from drawing whole repeats with replacement.
 

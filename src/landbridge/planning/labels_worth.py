@@ -9,7 +9,7 @@ from landbridge.core.seeds import numpy_generator
 from landbridge.evidence.saturation import Curve, fit_curve
 from landbridge.nn.deal import deal
 from landbridge.planning.held_out import outputs_of
-from landbridge.planning.scores.rows import kind_of, some
+from landbridge.planning.scores.rows import some
 
 REPEATS = 8
 SIZES, LEAST = 5, 8  # points of the curve, each twice the one before it; rows of the first
@@ -18,7 +18,12 @@ MOST = 2000  # rows that are looked at
 
 
 def learning_curve(
-    features_ND: np.ndarray, labels_N: np.ndarray, task: Task, *, seed: int, groups: np.ndarray | None = None,
+    features_ND: np.ndarray,
+    labels_N: np.ndarray,
+    task: Task,
+    *,
+    seed: int,
+    groups: np.ndarray | None = None,
     repeats: int = REPEATS,
 ) -> Curve | None:
     """Scores of the probe on growing subsets, each holding the one before it, and the law through them.
@@ -96,6 +101,7 @@ def told(curve: Curve | None, labels_N: np.ndarray) -> dict[str, object] | None:
         "law": {"a": curve.law.a, "b": curve.law.b, "c": curve.law.c},
         "twice": {"gain": gain, "interval": gain_interval},
         "flat": {"rows": flat, "interval": flat_interval, "reached": bool(flat <= len(labels_N))},
-        "line": [{"rows": float(n), "score": v, "low": b[0], "high": b[1]} for n, (v, b) in zip(grid, band, strict=True)],
-        "kind": kind_of(labels_N),
+        "line": [
+            {"rows": float(n), "score": v, "low": b[0], "high": b[1]} for n, (v, b) in zip(grid, band, strict=True)
+        ],
     }
