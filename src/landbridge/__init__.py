@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from landbridge.ahead import assess as assess
+    from landbridge.ahead import plan as plan
     from landbridge.core.recipe import Recipe as Recipe
     from landbridge.core.recipe import Stage as Stage
     from landbridge.delivery.artifact import load as load
@@ -30,6 +31,7 @@ _HOMES = {
     "fit": "landbridge.road",
     "compare": "landbridge.road",
     "assess": "landbridge.ahead",
+    "plan": "landbridge.ahead",
     "read": "landbridge.reading.read",
     "load": "landbridge.delivery.artifact",
     "Recipe": "landbridge.core.recipe",

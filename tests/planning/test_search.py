@@ -197,12 +197,12 @@ def test_what_becomes_the_same_over_the_better_bridge_is_tried_once(make: Callab
     slow = [Candidate(recipe=r, reason="a test") for r in ways]
     probe = standing(search, "candidate", {0: 0.7})
     probe.candidate = Candidate(recipe=single(encoder, rerouted, "probe"), reason="")
-    assert search._worth(slow) == slow
+    assert search.worth(slow) == slow
     search.standings = [probe]
-    names = [(c.recipe.stages[0].tuning.part_name, c.recipe.bridge) for c in search._worth(slow)]
+    names = [(c.recipe.stages[0].tuning.part_name, c.recipe.bridge) for c in search.worth(slow)]
     assert names == [("full", rerouted), ("lora", rerouted)]
     asked = [Candidate(recipe=r, reason=ASKED) for r in ways]
-    assert search._worth(asked) == asked  # what a person named is run as it stands
+    assert search.worth(asked) == asked  # what a person named is run as it stands
 
 
 @pytest.mark.parametrize(

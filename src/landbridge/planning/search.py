@@ -114,7 +114,7 @@ class Search:
             else:
                 self._skip(candidate, "out of time")
         self._at_least_one(deadline - (self.budget.spent - began))
-        slow = self._planned(self._worth(slow), deadline - (self.budget.spent - began))
+        slow = self._planned(self.worth(slow), deadline - (self.budget.spent - began))
         for number, candidate in enumerate(slow):
             if why := self.turns.excluded(candidate, *self.lead()):
                 self._skip(candidate, CANNOT, why)
@@ -147,7 +147,7 @@ class Search:
             if source not in found or score > found[source].value:
                 crossing = type(standing.candidate.recipe.bridge).part_name != "native"
                 found[source] = Known(
-                    metric=domain.task.metric, value=score, error=self._doubt(standing), labels=labels,
+                    metric=domain.task.metric, value=score, error=self.doubt(standing), labels=labels,
                     crossing=crossing, seconds=standing.seconds,
                 )  # fmt: skip
         return found
@@ -155,10 +155,10 @@ class Search:
     def lead(self) -> tuple[float, float]:
         """The best score of a transfer so far and its standard error."""
         best = self.best(self.transfer())
-        return (best.score, self._doubt(best)) if best is not None else (-math.inf, 0.0)
+        return (best.score, self.doubt(best)) if best is not None else (-math.inf, 0.0)
 
-    def _doubt(self, standing: Standing) -> float:
-        """Standard error of a standing's score over its pairs, which look at different rows."""
+    def doubt(self, standing: Standing) -> float:
+        """The standard error of a standing's score over its pairs, which look at different rows."""
         errors = [self._standard_error(standing, pair) for pair in standing.attempts]
         return float(np.mean(errors)) / math.sqrt(len(errors))
 
@@ -241,7 +241,7 @@ class Search:
         difference = scores[0][task.metric] - scores[1][task.metric]
         return float(np.nanstd(difference))
 
-    def _worth(self, slow: list[Candidate]) -> list[Candidate]:
+    def worth(self, slow: list[Candidate]) -> list[Candidate]:
         """Gradient recipes in the order of their sources' probes, over the bridge that probed best for the source; what
         thereby becomes the same is tried once."""
         best: dict[str, Standing] = {}
