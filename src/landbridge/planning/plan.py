@@ -35,8 +35,8 @@ def make_plan(
     """
     known = fitted(search.known(), readings)
     pairs = search.fold.pairs[:MOST_PAIRS]
-    turns = look_ahead(search.workshop, pairs, slow, known, room=math.inf)
     leader = search.lead()
+    turns = look_ahead(search.workshop, pairs, slow, known, leader, room=math.inf)
     probes = [s for s in search.transfer() if s.attempts]
     entries = [_probed(s, known, readings, search) for s in probes]
     order = turns.order(slow, *leader)

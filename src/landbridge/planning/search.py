@@ -135,7 +135,7 @@ class Search:
         """The recipes that take steps in the order of their promise, where there is time to find out what they cost."""
         pairs = self.fold.pairs[:MOST_PAIRS]
         room = PLANNING * left
-        self.turns = look_ahead(self.workshop, pairs, slow, self.known(), room=room)
+        self.turns = look_ahead(self.workshop, pairs, slow, self.known(), self.lead(), room=room)
         return self.turns.order(slow, *self.lead())
 
     def known(self) -> dict[str, Known]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from landbridge.core.domain import Pair
 from landbridge.core.errors import LandbridgeError
-from landbridge.engine.pace import available_mb, lengths_of, pace_of
+from landbridge.engine.pace import Pace, available_mb, lengths_of, pace_of
 from landbridge.engine.workshop import Workshop
 from landbridge.evidence.intervals import Z
 from landbridge.planning.candidates import ASKED, Candidate
@@ -35,12 +35,17 @@ class Turns:
         return self.foretold.get(_key(candidate))
 
     def order(self, candidates: Sequence[Candidate], leader: float, error: float) -> list[Candidate]:
-        """The most promising first, by expected improvement for each second; as they came where a time is unknown."""
-        seen = [self.of(c) for c in candidates]
+        """The most promising first, by expected improvement for each second; as they came where a time is unknown.
+
+        What cannot win comes last.
+        """
+        able = [c for c in candidates if not self.excluded(c, leader, error)]
+        unable = [c for c in candidates if c not in able]
+        seen = [self.of(c) for c in able]
         if any(f is None or f.seconds is None for f in seen):
-            return list(candidates)
-        promise = {_key(c): f.promise(leader, error) for c, f in zip(candidates, seen, strict=True) if f is not None}
-        return sorted(candidates, key=lambda c: -promise[_key(c)])
+            return [*able, *unable]
+        promise = {_key(c): f.promise(leader, error) for c, f in zip(able, seen, strict=True) if f is not None}
+        return [*sorted(able, key=lambda c: -promise[_key(c)]), *unable]
 
     def excluded(self, candidate: Candidate, leader: float, error: float) -> str:
         """Why a candidate cannot win against a leader with such a score and standard error, or nothing.
@@ -63,32 +68,43 @@ class Turns:
 
 def look_ahead(
     workshop: Workshop, pairs: Sequence[Pair], candidates: Sequence[Candidate], known: Mapping[str, Known],
-    *, room: float,
+    leader: tuple[float, float], *, room: float,
 ) -> Turns:  # fmt: skip
-    """Foretell every candidate whose source was probed; times only where rehearsals stay within `room` seconds."""
+    """Foretell every candidate whose source was probed; times only where rehearsals stay within `room` seconds.
+
+    What cannot win against the leader's score and standard error is not rehearsed.
+    """
     turns = Turns(metric=workshop.domain.task.metric, memory=available_mb(workshop.device))
-    left, timed = room, True
+    ends, timed = time.monotonic() + room, True
     for candidate in candidates:
         about = known.get(candidate.recipe.source)
         if about is None or candidate.reason == ASKED:
             continue
-        began, pace, seconds = time.monotonic(), None, None
-        rows = np.sort(np.concatenate([pairs[0].train, pairs[0].validation]))
+        key, recipe = _key(candidate), candidate.recipe
+        turns.foretold[key] = foretell(recipe, about, None, None)
+        if not timed or turns.excluded(candidate, *leader):
+            continue
         try:
-            pace = pace_of(workshop, candidate.recipe, rows, room=left) if timed else None
+            found = _paced(workshop, pairs, candidate, ends - time.monotonic())
         except LandbridgeError:
-            timed = False  # it will fail again when its turn comes, and be told then
-        if pace is not None:
-            road = workshop.road(candidate.recipe.source, candidate.recipe.bridge, rows)
-            each = [
-                pace.seconds(candidate.recipe, lengths_of(road, p.train), lengths_of(road, p.validation), len(p.train))
-                for p in pairs
-            ]
-            seconds = sum(each) + about.seconds
-        timed = timed and pace is not None  # one that is unknown leaves the order as it is
-        left -= time.monotonic() - began
-        turns.foretold[_key(candidate)] = foretell(candidate.recipe, about, pace, seconds)
+            found = None  # it will fail again when its turn comes, and be told then
+        timed = found is not None  # one that is unknown leaves the order as it is
+        if found is not None:
+            turns.foretold[key] = foretell(recipe, about, found[0], found[1] + about.seconds)
     return turns
+
+
+def _paced(workshop: Workshop, pairs: Sequence[Pair], candidate: Candidate, room: float) -> tuple[Pace, float] | None:
+    """A candidate's pace, and the seconds of its attempts on all pairs."""
+    recipe, rows = candidate.recipe, np.sort(np.concatenate([pairs[0].train, pairs[0].validation]))
+    pace = pace_of(workshop, recipe, rows, room=room)
+    if pace is None:
+        return None
+    road = workshop.road(recipe.source, recipe.bridge, rows)
+    each = (
+        pace.seconds(recipe, lengths_of(road, p.train), lengths_of(road, p.validation), len(p.train)) for p in pairs
+    )
+    return pace, sum(each)
 
 
 def _key(candidate: Candidate) -> str:
