@@ -124,8 +124,8 @@ def _layer(recipe: Recipe, readings: Sequence[Reading]) -> str:
         return f"{recipe.source} was not surveyed"
     best = max(same, key=lambda r: r.best.value).best
     name = recipe.source.replace(":", "/").rsplit("/", 1)[-1]
-    layer = "its last layer" if best.name == "end" else best.name
-    return f"{name} {'at ' if best.name == 'end' else ''}{layer} separates them at {best.value:.2f} by a probe"
+    layer = "at its last layer" if best.name == "end" else best.name
+    return f"{name} {layer} separates them at {best.value:.2f} by a probe"
 
 
 def _gain(found: Foretold, about: Known) -> str:

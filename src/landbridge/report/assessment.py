@@ -52,7 +52,7 @@ def page(found: Mapping[str, Any], pictures: Mapping[str, Any]) -> str:
     )
     environment.filters |= {
         "number": words.number, "signed": words.signed, "range": words.interval, "percent": words.percent,
-        "amount": words.amount, "clip": words.clip, "metric": words.metric_name, "seconds": words.seconds,
+        "amount": words.amount, "clip": words.clip, "metric": words.metric_name, "short": words.source_name,
     }  # fmt: skip
     environment.globals |= {"style": Markup(style), "key": charts.key}
     labels = found.get("labels")

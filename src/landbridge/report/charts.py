@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from landbridge.report.scale import Scale, spanning
-from landbridge.report.words import clip, number
+from landbridge.report.words import clip, number, source_name
 
 COLOURS = 8  # of Okabe & Ito 2008, told apart by people of any colour vision; beyond them shapes change
 SHAPES = 4
@@ -60,7 +60,7 @@ def layers(sources: Sequence[Mapping[str, Any]]) -> Markup:
             if best and layer["interval"]:
                 low, high = (y(v) for v in layer["interval"])
                 parts.append(f'<line class="bar k{i % COLOURS}" x1="{x(k)}" x2="{x(k)}" y1="{low}" y2="{high}"/>')
-            tip = f"{source['source']} {layer['name']}: {number(layer['value'])}"
+            tip = f"{source_name(source['source'])} {layer['name']}: {number(layer['value'])}"
             parts.append(
                 f'<circle class="k{i % COLOURS}" cx="{x(k)}" cy="{y(layer["value"])}" r="{5 if best else 2.6}">'
                 f"<title>{escape(clip(tip, 160))}</title></circle>"
