@@ -46,6 +46,16 @@ def test_flat_is_where_a_doubling_brings_less_than_the_bound() -> None:
     assert PowerLaw(a=0.9, b=0.0, c=0.5).flat == 1.0
 
 
+def test_a_flat_curve_does_not_claim_to_know_that_more_brings_nothing() -> None:
+    scores = 0.8 + 0.02 * np.random.default_rng(0).normal(size=(8, len(SIZES)))
+    scores[:, 0] -= 0.2
+    curve = fit_curve(SIZES, scores, overlap=0.25)
+    step = scores[:, -1] - scores[:, -2]
+    if curve.law.c > 1.98:
+        assert curve.gain()[1][1] >= step.mean() + 1.9 * step.std(ddof=1) * np.sqrt(1 / 8 + 0.25)
+    assert curve.gain()[1][1] > 0.002
+
+
 def test_fewer_than_three_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="three sizes"):
         fit_curve([10, 20], np.zeros((4, 2)))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import landbridge
+from landbridge.core import registry
 from landbridge.core.domain import Domain
 from landbridge.core.errors import UsageError
 from landbridge.testing import toy_domain
@@ -93,6 +94,22 @@ def test_what_does_not_fit_the_budget_comes_last_and_says_so(encoder: str, monke
     found = landbridge.plan(replace(domain, targets=noisy), sources=[encoder], budget="1m", cache_size=0)
     late = [r for r in found["recipes"] if r["against"]]
     assert late == found["recipes"][-len(late) :] and all("of a budget of 60 s" in r["against"] for r in late)
+
+
+@pytest.mark.parametrize("kind", ["values", "a single row of a class"])
+def test_other_tasks_and_the_smallest_sets_are_assessed_too(kind: str, encoder: str, tmp_path: Path) -> None:
+    if kind == "values":
+        task = registry.find("tasks", "regress").from_labels([0.0, 1.0, 2.0])
+        domain = toy_domain("text", rows=80, classes=3, task=task)
+    else:
+        domain = toy_domain("text", rows=16, classes=2)
+        few = domain.targets.copy()
+        few[domain.folds[0].rest] = 0
+        few[domain.folds[0].pairs[0].train[:2]] = 1
+        domain = replace(domain, targets=few)
+    found = landbridge.assess(domain, sources=[encoder], out=tmp_path, cache_size=0)
+    assert found["sources"][0]["value"] is not None and (tmp_path / "assess.html").stat().st_size > 10_000
+    assert (found["separability"] == []) is (kind == "values")
 
 
 def test_an_out_that_is_a_file_is_refused_before_any_work(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from landbridge.core.seeds import numpy_generator
-from landbridge.evidence.intervals import LEVEL, Interval
+from landbridge.evidence.intervals import LEVEL, Interval, Z
 
 RATES = (0.05, 2.0)  # of c: slower is a straight line within any data there is, faster is a step
 STARTS = (0.2, 0.5, 1.0)  # of c, as the fit has local optima
@@ -65,7 +65,16 @@ class Curve:
         drawn = np.array([float(law(times * now) - law(now)) for law in self.drawn])
         value = float(self.law(times * now) - self.law(now))
         low, high = self._spread(drawn, value)
+        if self.law.c > 0.99 * RATES[1]:
+            high = max(high, self._last_step())
         return value, (max(0.0, low), max(0.0, high))  # more labels of the same world do no harm in the law
+
+    def _last_step(self) -> float:
+        """The most that the last step measured may have brought, which the next one hardly exceeds: what is left to say
+        where the curve is so flat that its law is not determined."""
+        step_R = self.scores[:, -1] - self.scores[:, -2]
+        wider = float(np.sqrt(1.0 / len(step_R) + self.overlap))
+        return float(step_R.mean() + Z * step_R.std(ddof=1) * wider) if len(step_R) > 1 else float(step_R.mean())
 
     def flat(self) -> tuple[float, Interval]:
         """Labels from which a doubling brings less than `FLAT`, at most `FAR`; spread over orders of magnitude."""

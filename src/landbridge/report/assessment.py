@@ -106,7 +106,7 @@ def _beside(domain: Domain, reading: Reading, labels: np.ndarray, right: np.ndar
     return [
         {
             **_shown(domain, int(reading.rows[row]), told[row]),
-            "guess": "" if right[row] else str(guessed[row]),
+            "guess": "" if right[row] else words.answer(guessed[row]),
             "near": [_shown(domain, int(reading.rows[k]), told[k]) for k in near],
         }
         for row, near in zip(asked, neighbours(reading.features, asked).tolist(), strict=True)
@@ -114,9 +114,9 @@ def _beside(domain: Domain, reading: Reading, labels: np.ndarray, right: np.ndar
 
 
 def _shown(domain: Domain, row: int, label: Any) -> dict[str, Any]:
-    return {"html": inert(domain.modality.thumbnail(domain.example(row))), "label": str(label)}
+    return {"html": inert(domain.modality.thumbnail(domain.example(row))), "label": words.answer(label)}
 
 
 def _tip(domain: Domain, row: int, label: Any) -> str:
     name = str(domain.labels[row]) if len(domain.labels) else f"row {row}"
-    return f"{label}: {name}"
+    return f"{words.answer(label)}: {name}"
