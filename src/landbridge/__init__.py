@@ -12,13 +12,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from landbridge.ahead import assess as assess
+    from landbridge.ahead import plan as plan
     from landbridge.core.recipe import Recipe as Recipe
     from landbridge.core.recipe import Stage as Stage
     from landbridge.delivery.artifact import load as load
     from landbridge.estimators import LandbridgeClassifier as LandbridgeClassifier
     from landbridge.estimators import LandbridgeRegressor as LandbridgeRegressor
     from landbridge.reading.read import read as read
-    from landbridge.road import assess as assess
     from landbridge.road import compare as compare
     from landbridge.road import fit as fit
     from landbridge.road import run as run
@@ -30,7 +31,8 @@ _HOMES = {
     "run": "landbridge.road",
     "fit": "landbridge.road",
     "compare": "landbridge.road",
-    "assess": "landbridge.road",
+    "assess": "landbridge.ahead",
+    "plan": "landbridge.ahead",
     "pretrain": "landbridge.unlabelled_road",
     "read": "landbridge.reading.read",
     "load": "landbridge.delivery.artifact",

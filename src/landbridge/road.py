@@ -22,26 +22,25 @@ from landbridge.core.finding import Finding, Judgement, Trial
 from landbridge.core.progress import Progress, Tick, silent
 from landbridge.core.recipe import Recipe
 from landbridge.delivery.artifact import Adapted, Delivery, load, save
-from landbridge.delivery.destination import check_destination
-from landbridge.engine.attempt import Attempt, rival_of
+from landbridge.delivery.destination import destination
+from landbridge.engine.attempt import Attempt
 from landbridge.engine.cache import shared_cache
 from landbridge.engine.journal import Journal
 from landbridge.engine.precision import pick_device
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.candidates import ASKED, Candidate, controls, propose, scratch
+from landbridge.planning.candidates import Candidate
 from landbridge.planning.judge import TRANSFER, Opened, open_test, pool, seen_as, steadiest, whole_or
+from landbridge.planning.opening import asked_for, budget_of, candidates_of, checked, domain_of, held
 from landbridge.planning.search import Search, state_folder
-from landbridge.planning.sources import default_sources, readable
-from landbridge.reading.duplicates import find_duplicates, without_duplicates
+from landbridge.planning.sources import default_sources
 from landbridge.reading.inputs import read_labelled
-from landbridge.reading.read import read
 from landbridge.report.judgement import evaluate_all, transfer_gain
 from landbridge.report.mistakes import with_pictures
 from landbridge.report.page import render
-from landbridge.report.record import assemble, domain_block, measured, plain
+from landbridge.report.record import assemble, measured, plain
 from landbridge.unlabelled_road import adapted as learnt_on
-from landbridge.unlabelled_road import clock_of, private
+from landbridge.unlabelled_road import private
 
 DEFAULT_BUDGET = "10m"
 CLOSING = (10.0, 0.06)  # seconds and share of the budget kept for report, artifact and the proof that it reloads
@@ -87,15 +86,15 @@ def run(
     the first source learns on, in `OUT-pretrained`, and is tried too where that pays; `cache_size` is the most that
     activations kept for later runs may take on disk (`10G`, bytes; 0 keeps nothing).
     """
-    clock, size = clock_of(budget), parse_size(cache_size)
-    domain, more = _domain(data, seed, progress), dict[str, Any]()
+    clock, size = budget_of(budget), parse_size(cache_size)
+    domain, more = domain_of(data, seed, progress), dict[str, Any]()
     if unlabelled is not None:
-        folder, sources = _destination(domain, out), list(sources or default_sources(domain))
+        folder, sources = destination(domain, out), list(sources or default_sources(domain))
         beside, first = folder.with_name(f"{folder.name}-pretrained"), next(iter(sources), None)
         given = {"clock": clock, "out": beside, "seed": seed, "device": device, "progress": progress}
         more = learnt_on(domain, unlabelled, first, **given)
         sources += [more["address"]] if more["pays"] else []
-    candidates = _candidates(domain, sources)
+    candidates = candidates_of(domain, sources)
     return _walk(domain, candidates, clock, out, seed, device, size, progress, command, more=more)
 
 
@@ -117,9 +116,9 @@ def compare(
             data, budget=budget, out=out, seed=seed, device=device, cache_size=cache_size, progress=progress,
             command=command,
         )  # fmt: skip
-    clock, size = clock_of(budget), parse_size(cache_size)
-    domain = _domain(data, seed, progress)
-    return _walk(domain, _asked(recipes, domain), clock, out, seed, device, size, progress, command)
+    clock, size = budget_of(budget), parse_size(cache_size)
+    domain = domain_of(data, seed, progress)
+    return _walk(domain, asked_for(recipes, domain), clock, out, seed, device, size, progress, command)
 
 
 def fit(
@@ -135,90 +134,9 @@ def fit(
     command: str = "",
 ) -> Result:
     """Run exactly one recipe, beside the controls that every result is held against; the artifact is that recipe's."""
-    clock, size = clock_of(budget), parse_size(cache_size)
-    domain = _domain(data, seed, progress)
-    return _walk(domain, _asked([recipe], domain), clock, out, seed, device, size, progress, command, keep=True)
-
-
-def plan(
-    data: str | Path | Domain,
-    recipes: Sequence[Recipe] | None = None,
-    *,
-    sources: Sequence[str] | None = None,
-    budget: str | float | Budget | None = DEFAULT_BUDGET,
-    out: str | Path | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    progress: Progress = silent,
-) -> dict[str, Any]:
-    """What `run` (with `recipes`: `compare` or `fit`) would do: everything up to the first training step, for real.
-
-    The data is read and checked, every source is opened with its weights and reads real examples, the destination is
-    checked; nothing is trained and nothing is written.
-    """
-    clock = clock_of(budget)
-    domain = _domain(data, seed, progress)
-    candidates = _candidates(domain, sources) if recipes is None else _asked(recipes, domain)
-    folder = _destination(domain, out)
-    domain, checks = _checked(domain, progress)
-    with tempfile.TemporaryDirectory(prefix="landbridge-") as cache:
-        workshop = Workshop(domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress)
-        for candidate in candidates:
-            _open(workshop, candidate.recipe)
-    tried = [*_held(domain, candidates), *candidates]
-    bodies = [c.recipe for c in candidates if not c.recipe.source.startswith(("rival:", "scratch:"))]
-    if bodies:
-        reason = "the architecture of the best source without its knowledge"
-        tried.append(Candidate(recipe=scratch(bodies[0], domain.modality.part_name), role="scratch", reason=reason))
-    return plain(
-        {
-            "schema": 1,
-            "dry_run": True,
-            "name": domain.name,
-            "domain": domain_block(domain),
-            "assumptions": [vars(a) for a in domain.assumptions],
-            "checks": checks,
-            "plan": [
-                {"name": c.recipe.name, "role": c.role, "reason": c.reason, "recipe": c.recipe.to_json()} for c in tried
-            ],
-            "out": str(folder),
-            "budget_s": clock.seconds,
-        }
-    )
-
-
-def assess(
-    data: str | Path | Domain,
-    *,
-    sources: Sequence[str] | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    cache_size: str | int = DEFAULT_SIZE,
-    progress: Progress = silent,
-) -> dict[str, Any]:
-    """What the data is, what is wrong with it, and how well each source's features separate it; the test stays shut."""
-    size = parse_size(cache_size)
-    domain = _domain(data, seed, progress)
-    candidates = [c for c in _candidates(domain, sources) if len(c.recipe.stages) == 1]
-    checks = _checks(domain, find_duplicates(domain))
-    with tempfile.TemporaryDirectory(prefix="landbridge-") as folder:
-        workshop = Workshop(
-            domain, device=pick_device(device), folder=Path(folder), seed=seed, progress=progress,
-            cache=shared_cache(size),
-        )  # fmt: skip
-        search = Search(workshop, domain.folds[0], 0, Budget(), Journal(Path(folder) / "journal"), seed)
-        search.run([c for c in candidates if c.recipe.stages[0].epochs == 0], controls(domain), 0.0)
-    trials = [s.trial for s in search.standings if s.trial is not None]
-    return plain(
-        {
-            "schema": 1,
-            "name": domain.name,
-            "domain": domain_block(domain),
-            "assumptions": [vars(a) for a in domain.assumptions],
-            "checks": checks,
-            "probes": [t.to_json() for t in sorted(trials, key=lambda t: -(t.validation or -math.inf))],
-        }
-    )
+    clock, size = budget_of(budget), parse_size(cache_size)
+    domain = domain_of(data, seed, progress)
+    return _walk(domain, asked_for([recipe], domain), clock, out, seed, device, size, progress, command, keep=True)
 
 
 def _walk(
@@ -238,9 +156,9 @@ def _walk(
     """Check, compare, judge, report and save; an interrupted walk goes on from its journal."""
     torch.manual_seed(seed)
     work = working(clock, clock.spent)
-    folder = _destination(domain, out)
+    folder = destination(domain, out)
     state = state_folder(folder)
-    domain, checks = _checked(domain, progress)
+    domain, checks = checked(domain, progress)
     if more:
         checks.append({"name": "unlabelled data", "found": more["examples"], "detail": more["detail"]})
     with tempfile.TemporaryDirectory(prefix="landbridge-") as cache, Journal(state) as journal:
@@ -291,8 +209,8 @@ def _folds(
         share = clock.left / (len(folds) - number)
         budget = Budget(seconds=None if math.isinf(share) else max(1.0, share), now=clock.now, began=clock.now())
         search = Search(workshop, fold, number, budget, journal, seed)
-        held = _held(workshop.domain, candidates)
-        search.run(candidates, held, JUDGING * share if math.isfinite(share) else 0.0)
+        controls = held(workshop.domain, candidates)
+        search.run(candidates, controls, JUDGING * share if math.isfinite(share) else 0.0)
         failure = next((s.error for s in search.standings if s.candidate in candidates and s.error), None)
         if keep and failure is not None:
             raise failure
@@ -380,86 +298,6 @@ def _deliver(
         list(domain.examples(rows)),
     )
     return Result(path=folder, adapted=adapted, evidence=adapted.evidence)
-
-
-def _candidates(domain: Domain, sources: Sequence[str] | None) -> list[Candidate]:
-    """What is worth trying on the given sources, or on all that are at hand."""
-    addresses = list(sources) if sources is not None else default_sources(domain)
-    return propose(domain, [readable(a, domain, weights=sources is not None) for a in addresses])
-
-
-def _asked(recipes: Sequence[Recipe], domain: Domain) -> list[Candidate]:
-    """Recipes that a person named, their sources opened before anything else, so that a misfit costs no time."""
-    for recipe in {r.source: r for r in recipes}.values():
-        if recipe.source.startswith("rival:"):
-            rival_of(recipe, domain)
-        else:
-            readable(recipe.source, domain, weights=True)
-    return [Candidate(recipe=r, reason=ASKED, role=_role(r)) for r in recipes]
-
-
-def _held(domain: Domain, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The controls that are tried beside the candidates: none twice, and a lone control stands for its role's own."""
-    asked = [c.recipe for c in candidates]
-    lone = candidates[0].role if len(candidates) == 1 else ""
-    return [c for c in controls(domain) if c.recipe not in asked and c.role != lone]
-
-
-def _role(recipe: Recipe) -> str:
-    """The part a recipe plays by its source: only one that carries knowledge is a candidate for transfer."""
-    if recipe.source.startswith("scratch:"):
-        return "scratch"
-    if recipe.source.startswith("rival:"):
-        return "trivial" if recipe.source == "rival:trivial" else "rival"
-    return "candidate"
-
-
-def _destination(domain: Domain, out: str | Path | None) -> Path:
-    """Where the artifact goes, checked before any work is done."""
-    folder = Path(out) if out is not None else Path("landbridge-runs") / domain.name
-    check_destination(folder)
-    return folder
-
-
-def _checked(domain: Domain, progress: Progress) -> tuple[Domain, list[dict[str, Any]]]:
-    """The domain without rows that stand on both sides of a split, and the checks of the data."""
-    progress(Tick(stage="check", detail="duplicates across splits"))
-    pairs = find_duplicates(domain)
-    return without_duplicates(domain, pairs), _checks(domain, pairs)
-
-
-def _open(workshop: Workshop, recipe: Recipe) -> None:
-    """Open what a recipe starts from and let it read some examples, as its training would."""
-    if recipe.source.startswith("rival:"):
-        rival_of(recipe, workshop.domain)
-        return
-    pair = workshop.domain.folds[0].pairs[0]
-    rows = np.sort(np.concatenate([pair.train, pair.validation]))
-    workshop.lend(workshop.road(recipe.source, recipe.bridge, rows), workshop.seed)
-
-
-def _domain(data: str | Path | Domain, seed: int, progress: Progress) -> Domain:
-    if isinstance(data, Domain):
-        return data
-    progress(Tick(stage="read", detail=str(data)))
-    return read(data, seed=seed)
-
-
-def _checks(domain: Domain, pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Checks of the data as the contract writes them."""
-    kinds = ("exact duplicate", "near duplicate")
-    found = [dict(c) for c in domain.facts.get("checks", [])]
-    for kind in kinds:
-        alike = [p for p in pairs if p["kind"].startswith(kind.split()[0])]
-        rows = list({frozenset((p["row"], p["twin"])): p for p in alike}.values())
-        shown = "; ".join(f"{_name(domain, p['row'])} = {_name(domain, p['twin'])}" for p in rows[:3])
-        detail = f"across splits, kept out of the test score: {shown}" if rows else "none across splits"
-        found.append({"name": kind, "found": len(rows), "detail": detail})
-    return found
-
-
-def _name(domain: Domain, row: int) -> str:
-    return str(domain.labels[row]) if len(domain.labels) else f"row {row}"
 
 
 def _python_command(domain: Domain, folder: Path, seed: int) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from landbridge.core.artifact import MANIFEST, read_artifact
-from landbridge.core.clock import Budget, parse_duration
+from landbridge.core.clock import Budget
 from landbridge.core.domain import Domain
 from landbridge.core.errors import UsageError
 from landbridge.core.progress import Progress, Tick, silent
@@ -26,6 +26,7 @@ from landbridge.engine.journal import Journal
 from landbridge.engine.precision import pick_device
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
+from landbridge.planning.opening import budget_of
 from landbridge.planning.paying import paid
 from landbridge.planning.pretraining import key_of, pretrained, pretraining
 from landbridge.planning.search import state_folder
@@ -78,7 +79,7 @@ def pretrain(
     `tuning` are parts as the command line spells them, such as `masked(share=0.75)`. What is not given is chosen by the
     data; `epochs` are cut to the `budget`. An interrupted call goes on from its last checkpoint when it is repeated.
     """
-    clock = clock_of(budget)
+    clock = budget_of(budget)
     if not isinstance(data, Domain):
         progress(Tick(stage="read", detail=str(data)))
         data = read_unlabelled(data)
@@ -174,15 +175,6 @@ def _working(clock: Budget) -> Budget:
     if clock.seconds is None:
         return clock
     return replace(clock, seconds=clock.seconds - CLOSING[0] - CLOSING[1] * clock.seconds)
-
-
-def clock_of(budget: str | float | Budget | None) -> Budget:
-    """A budget that runs: `10m`, seconds, None or "none" for no limit, or one that is running already."""
-    if isinstance(budget, Budget):
-        return budget
-    if budget is None or budget == "none":
-        return Budget()
-    return Budget(seconds=parse_duration(budget) if isinstance(budget, str) else float(budget))
 
 
 def _evidence(domain: Domain, recipe: Recipe, done: Attempt, seed: int, clock: Budget, device: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from landbridge.core import codec, registry
 from landbridge.core.parts import Rule, rules
 from landbridge.core.recipe import LENGTH, Recipe, Stage
 
-VERBS = ("run", "assess", "fit", "eval", "predict", "compare", "sources", "parts", "doctor", "world")
+VERBS = ("run", "plan", "assess", "fit", "eval", "predict", "compare", "sources", "parts", "doctor", "world")
 MAIN = [sys.executable, "-c", "from landbridge.cli.main import main; main()"]
 
 
@@ -52,7 +52,7 @@ def test_help_and_import_load_nothing_slow() -> None:
         (["run", "x", "--seed", "-1"], 2, "--seed"),
         *(
             ([verb, "x", "--cache-size", "lots"], 2, "'lots' as a cache size; write 500M or 10G, or 0")
-            for verb in ("run", "assess", "compare")
+            for verb in ("run", "plan", "assess", "compare")
         ),
         (["run", "x", "--source", "minilm"], 2, "scheme:name"),
         (["run", "nowhere/at/all"], 3, "nowhere/at/all"),

@@ -68,7 +68,7 @@ def candidates(encoder: str) -> list[Candidate]:
     """Two probes and a short tuning."""
     recipes = [single(encoder, NATIVE, "probe"), single(encoder, NATIVE, "probe(head='ridge')"),
                single(encoder, NATIVE, "probe", "full", epochs=1)]  # fmt: skip
-    return [Candidate(recipe=r, reason="a test") for r in recipes]
+    return [Candidate(recipe=r, reason=ASKED) for r in recipes]
 
 
 def standing(search: Search, role: str, scores: dict[int, float], seconds: float = 1.0) -> Standing:
@@ -113,7 +113,7 @@ def test_the_search_keeps_to_its_clock_and_allots_no_negative_time(
 
 
 def test_a_failure_is_recorded_and_the_rest_goes_on(make: Callable[..., Search], encoder: str) -> None:
-    bad = Candidate(recipe=single(encoder, NATIVE, "probe", "lora(targets='nowhere')"), reason="")
+    bad = Candidate(recipe=single(encoder, NATIVE, "probe", "lora(targets='nowhere')"), reason=ASKED)
     search = make()
     search.run([bad, candidates(encoder)[0]], [], 0.0)
     failed = next(s for s in search.standings if "nowhere" in s.candidate.recipe.name)
@@ -224,12 +224,12 @@ def test_what_becomes_the_same_over_the_better_bridge_is_tried_once(make: Callab
     slow = [Candidate(recipe=r, reason="a test") for r in ways]
     probe = standing(search, "candidate", {0: 0.7})
     probe.candidate = Candidate(recipe=single(encoder, rerouted, "probe"), reason="")
-    assert search._worth(slow) == slow
+    assert search.worth(slow) == slow
     search.standings = [probe]
-    names = [(c.recipe.stages[0].tuning.part_name, c.recipe.bridge) for c in search._worth(slow)]
+    names = [(c.recipe.stages[0].tuning.part_name, c.recipe.bridge) for c in search.worth(slow)]
     assert names == [("full", rerouted), ("lora", rerouted)]
     asked = [Candidate(recipe=r, reason=ASKED) for r in ways]
-    assert search._worth(asked) == asked  # what a person named is run as it stands
+    assert search.worth(asked) == asked  # what a person named is run as it stands
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,6 @@ def _evidence(
         "plan": [
             {
                 "name": n,
-                "predicted_s": 12.5,
                 "reason": "1,072 examples in 4 classes: the head alone has 5,124 weights to fit, few enough.",
             }
             for n in named[:5]

@@ -141,7 +141,7 @@ def test_the_same_seed_gives_the_same_numbers_twice(tmp_path: Path) -> None:
 
 
 def test_the_shop_window_still_offers_functions_after_they_were_used(tmp_path: Path) -> None:
-    for name in ("run", "fit", "compare", "assess", "read", "load"):
+    for name in ("run", "fit", "compare", "plan", "assess", "read", "load"):
         assert callable(getattr(landbridge, name)), name
 
 

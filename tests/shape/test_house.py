@@ -24,7 +24,7 @@ FLOORS = {
     "planning": 4,
     "delivery": 5, "report": 5,
     "unlabelled_road": 6, "demo": 6,
-    "road": 7,
+    "road": 7, "ahead": 7,
     "estimators": 8,
     "cli": 9, "testing": 9,
 }  # fmt: skip

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
+from landbridge.cli import foresight, show
 from landbridge.cli import options as o
-from landbridge.cli import show
 from landbridge.core.cache import DEFAULT_SIZE, parse_size
+
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for assess.html, a page with the pictures.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +22,7 @@ def register(app: typer.Typer) -> None:
 def assess(
     data: o.Data,
     source: o.Sources = None,
+    out: Out = None,
     modality: o.Modality = None,
     task: o.Task = None,
     metric: o.Metric = None,
@@ -34,9 +40,9 @@ def assess(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Say what DATA is, what is wrong with it, and how well each source's frozen features separate it."""
+    """Say what DATA is, how near each source is to it, which layer serves best, and what more labels would bring."""
     size = parse_size(cache_size)
-    from landbridge.road import assess as look
+    from landbridge.ahead import assess as look
 
     sources = None if not source else [o.check_source(s) for s in source]
     with show.progress(quiet=quiet or json) as progress:
@@ -44,8 +50,10 @@ def assess(
             data, modality=modality, task=task, metric=metric, input=input, target=target, id=id, group=group,
             time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
         )  # fmt: skip
-        found = look(domain, sources=sources, seed=seed, device=device, cache_size=size, progress=progress)
+        found = look(domain, sources=sources, out=out, seed=seed, device=device, cache_size=size, progress=progress)
     if json:
         show.print_json(found)
     elif not quiet:
-        show.assessment(found)
+        foresight.assessment(found)
+        if out is not None:
+            print(f"\npage     {out}/assess.html")

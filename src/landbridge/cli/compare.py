@@ -53,8 +53,8 @@ def compare(
     sources = None if not source else [o.check_source(s) for s in source]
     if recipes and sources:
         raise UsageError("--recipe names its own source; leave --source out, or leave --recipe out")
+    from landbridge.ahead import rehearse
     from landbridge.road import compare as beside
-    from landbridge.road import plan
     from landbridge.road import run as main_road
 
     with show.progress(quiet=quiet or json) as progress:
@@ -63,10 +63,10 @@ def compare(
             time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
         )  # fmt: skip
         if dry_run:
-            found = plan(
+            found = rehearse(
                 domain, recipes, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress
             )
-            show.plan(found, json=json, quiet=quiet)
+            show.rehearsal(found, json=json, quiet=quiet)
             return
         if recipes:
             result = beside(

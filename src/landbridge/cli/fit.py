@@ -77,9 +77,9 @@ def fit(
 ) -> None:
     """Run exactly one recipe on DATA, hold it against the controls, and write the artifact."""
     clock, size = o.clock(budget), parse_size(cache_size)
+    from landbridge.ahead import rehearse
     from landbridge.core.recipe import Recipe
     from landbridge.road import fit as one_recipe
-    from landbridge.road import plan
 
     if recipe is not None:
         chosen = read_recipe(recipe)
@@ -92,8 +92,8 @@ def fit(
             time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
         )  # fmt: skip
         if dry_run:
-            found = plan(domain, [chosen], budget=clock, out=out, seed=seed, device=device, progress=progress)
-            show.plan(found, json=json, quiet=quiet)
+            found = rehearse(domain, [chosen], budget=clock, out=out, seed=seed, device=device, progress=progress)
+            show.rehearsal(found, json=json, quiet=quiet)
             return
         result = one_recipe(
             domain, chosen, budget=clock, out=out, seed=seed, device=device, cache_size=size,

@@ -11,7 +11,7 @@ from types import FrameType
 import typer
 
 from landbridge import __version__
-from landbridge.cli import assess, compare, doctor, fit, parts, predict, pretrain, run, sources, world
+from landbridge.cli import assess, compare, doctor, fit, parts, plan, predict, pretrain, run, sources, world
 from landbridge.cli import eval as measure
 from landbridge.core.errors import LandbridgeError, ResourceError
 from landbridge.core.files import WAYS_OUT
@@ -37,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (run, assess, fit, pretrain, measure, predict, compare, sources, parts, doctor, world):
+for verb in (run, plan, assess, fit, pretrain, measure, predict, compare, sources, parts, doctor, world):
     verb.register(app)
 
 

@@ -49,8 +49,8 @@ def run(
     """Adapt the best source to DATA within a time budget, prove the gain, and write an artifact with a report."""
     clock, size = o.clock(budget), parse_size(cache_size)
     sources = None if not source else [o.check_source(s) for s in source]
+    from landbridge.ahead import rehearse
     from landbridge.reading.unlabelled import pooled
-    from landbridge.road import plan
     from landbridge.road import run as main_road
 
     with show.progress(quiet=quiet or json) as progress:
@@ -61,8 +61,10 @@ def run(
         if dry_run:
             if unlabelled is not None:
                 pooled(domain, unlabelled)
-            found = plan(domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress)
-            show.plan(found, json=json, quiet=quiet)
+            found = rehearse(
+                domain, sources=sources, budget=clock, out=out, seed=seed, device=device, progress=progress
+            )
+            show.rehearsal(found, json=json, quiet=quiet)
             return
         result = main_road(
             domain, sources=sources, unlabelled=unlabelled, budget=clock, out=out, seed=seed, device=device,

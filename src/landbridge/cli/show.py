@@ -88,12 +88,12 @@ def pretrained(found: Pretrained, *, json: bool, quiet: bool) -> None:
         print(f"run      landbridge run DATA --source {shlex.quote(found.address)}")
 
 
-def plan(found: Mapping[str, Any], *, json: bool, quiet: bool) -> None:
+def rehearsal(found: Mapping[str, Any], *, json: bool, quiet: bool) -> None:
     """What a run would do, as JSON or in words."""
     if json:
         print_json(found)
     elif not quiet:
-        _domain(found)
+        domain(found)
         print("\nwould be tried, nothing was trained:")
         for entry in found["plan"]:
             print(f"  {entry['name']}  ({entry['role']}: {entry['reason']})")
@@ -113,7 +113,7 @@ def summary(evidence: Mapping[str, Any], folder: str) -> None:
 
     console = Console()
     colour = {"gain": "green", "no difference": "yellow", "loss": "red"}[evidence["gain"]["verdict"]]
-    console.print(f"\n[bold {colour}]{_safe(evidence['headline'])}[/]\n")
+    console.print(f"\n[bold {colour}]{safe(evidence['headline'])}[/]\n")
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("tried", "validation", "seconds", "moved", "status"):
         table.add_column(heading, justify="left" if heading in ("tried", "status") else "right")
@@ -122,11 +122,11 @@ def summary(evidence: Mapping[str, Any], folder: str) -> None:
         mark = "bold" if trial["name"] == evidence["chosen"]["name"] else ""
         role = "" if trial["role"] == "candidate" else f" [dim]({trial['role']})[/]"
         cells = (score, f"{trial['seconds']:.1f}", f"{trial['trainable']:,}", trial["status"])
-        table.add_row(f"[{mark}]{_safe(trial['name'])}[/]{role}" if mark else f"{_safe(trial['name'])}{role}", *cells)
+        table.add_row(f"[{mark}]{safe(trial['name'])}[/]{role}" if mark else f"{safe(trial['name'])}{role}", *cells)
     console.print(table)
     for check in evidence["checks"]:
         if check["found"]:
-            console.print(f"[yellow]{_safe(check['name'])}: {check['found']}[/] {_safe(check['detail'])}")
+            console.print(f"[yellow]{safe(check['name'])}: {check['found']}[/] {safe(check['detail'])}")
     if evidence.get("resumed"):
         console.print(f"{evidence['resumed']} attempts of an interrupted run were taken over")
     console.print(f"\nreport   {folder}/report.html\npredict  landbridge predict {shlex.quote(folder)} INPUT")
@@ -151,27 +151,18 @@ def _merged(trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return merged
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """Rich markup in names stays text."""
     return str(text).replace("[", "\\[")
 
 
-def assessment(found: Mapping[str, Any]) -> None:
-    """What the data is and how well each way of reading it separates it."""
-    _domain(found)
-    print("\nvalidation score of frozen features and controls")
-    for probe in found["probes"]:
-        score = "-" if probe["validation"] is None else f"{probe['validation']:.3f}"
-        print(f"{score:>7}  {probe['name']}  ({probe['role']}, {probe['seconds']:.1f} s)")
-
-
-def _domain(found: Mapping[str, Any]) -> None:
+def domain(found: Mapping[str, Any]) -> None:
     """Kind, sizes and checks of the data; what was assumed goes to stderr."""
-    domain = found["domain"]
-    classes = f", {domain['classes']} classes" if domain["classes"] else ""
+    about = found["domain"]
+    classes = f", {about['classes']} classes" if about["classes"] else ""
     print(
-        f"{found['name']}: {domain['modality']}, {domain['task']}{classes}, {domain['rows']} rows "
-        f"({domain['train']} train, {domain['validation']} validation, {domain['test']} test)"
+        f"{found['name']}: {about['modality']}, {about['task']}{classes}, {about['rows']} rows "
+        f"({about['train']} train, {about['validation']} validation, {about['test']} test)"
     )
     assumptions(found["assumptions"])
     for check in found["checks"]:

@@ -63,7 +63,7 @@ class Trial:
     peak_mb: float = 0.0
     trainable: int = 0
     total: int = 0
-    status: str = "planned"  # done, eliminated, out of time, diverged, failed
+    status: str = "planned"  # done, eliminated, out of time, cannot win, diverged, failed
     reason: str = ""  # why it was planned, or why it ended as it did
     role: str = "candidate"  # candidate, trivial, rival, scratch
     fold: int = 0
@@ -71,6 +71,7 @@ class Trial:
     seed: int = 0
     epochs: float = 0.0  # length that was best on validation, for refitting
     curve: list[dict[str, float]] = field(default_factory=list[dict[str, float]])  # epoch, loss, validation, seconds
+    predicted: dict[str, Any] | None = None  # what the plan foretold: value, seconds, peak_mb, each with its interval
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""

@@ -6,7 +6,15 @@ import os
 from pathlib import Path
 
 from landbridge.core.artifact import MANIFEST
+from landbridge.core.domain import Domain
 from landbridge.core.errors import ResourceError, UsageError
+
+
+def destination(domain: Domain, out: str | Path | None) -> Path:
+    """Where the artifact of a run on this data goes, checked before any work is done."""
+    folder = Path(out) if out is not None else Path("landbridge-runs") / domain.name
+    check_destination(folder)
+    return folder
 
 
 def check_destination(folder: Path) -> None:

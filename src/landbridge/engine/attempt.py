@@ -125,7 +125,7 @@ def attempt(workshop: Workshop, order: Order) -> Attempt:
     road = workshop.road(order.recipe.source, order.recipe.bridge, _all_rows(order))
     body, pristine = workshop.lend(road, order.seed)
     model = Model(body, Head(body.width, workshop.domain.task.outputs)).to(workshop.device)
-    run = _Run(workshop, order, road, model, ends, pristine)
+    run = Run(workshop, order, road, model, ends, pristine)
     for number, stage in enumerate(order.recipe.stages):
         run.stage(number, stage)
     trainable, total = run.trainable, parameters(model)[1]
@@ -160,7 +160,7 @@ def attempt(workshop: Workshop, order: Order) -> Attempt:
     )
 
 
-class _Run:
+class Run:
     """The stages of one order, one after another on one model."""
 
     def __init__(self, workshop: Workshop, order: Order, road: Road, model: Model, ends: float, pristine: bool) -> None:
@@ -225,28 +225,12 @@ class _Run:
             return self.model.features(inputs).float().cpu().numpy()
 
     def _train(self, number: int, stage: Stage, handle: Handle, states: list[nn.Module]) -> None:
-        order, domain = self.order, self.workshop.domain
-        feed = self._feed(stage, handle)
+        order = self.order
         checkpoint = None
         if order.checkpoint is not None:
             checkpoint = Checkpoint(order.checkpoint.with_name(f"{order.checkpoint.name}.{number}.safetensors"))
-        loop = Loop(
-            model=self.model,
-            handle=handle,
-            objectives=stage.objectives,
-            states=states,
-            stage=stage,
-            feed=feed,
-            task=domain.task,
-            precision=self.road.precision,
-            seed=order.seed,
-            deadline=self.ends,
-            watch=order.watch,
-            tell=order.tell,
-            checkpoint=checkpoint,
-            share=order.shares[len(self.shares)] if len(order.shares) > len(self.shares) else None,
-            warm=number > 0,
-        )
+        loop = self.loop(number, stage, handle, states, self.feed(stage, handle))
+        loop.checkpoint = checkpoint
         loop.stop_after, loop.epochs = self._length(stage, loop)
         seen = loop.run()
         _must_be_finite(seen, order.recipe)
@@ -259,7 +243,26 @@ class _Run:
         elif checkpoint is not None:
             checkpoint.clear()
 
-    def _feed(self, stage: Stage, handle: Handle) -> Feed:
+    def loop(self, number: int, stage: Stage, handle: Handle, states: list[nn.Module], feed: Feed) -> Loop:
+        """The loop of a stage, before its length is known."""
+        return Loop(
+            model=self.model,
+            handle=handle,
+            objectives=stage.objectives,
+            states=states,
+            stage=stage,
+            feed=feed,
+            task=self.workshop.domain.task,
+            precision=self.road.precision,
+            seed=self.order.seed,
+            deadline=self.ends,
+            watch=self.order.watch,
+            tell=self.order.tell,
+            share=self.order.shares[len(self.shares)] if len(self.order.shares) > len(self.shares) else None,
+            warm=number > 0,
+        )
+
+    def feed(self, stage: Stage, handle: Handle) -> Feed:
         """From the store when everything below a block is frozen, else from inputs."""
         order, depth = self.order, handle.first_moving
         lowest = min([depth, *(level.first_moving for level in handle.levels)])

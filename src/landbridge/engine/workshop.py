@@ -90,6 +90,7 @@ class Workshop:
         self.progress = progress
         self.folder = folder
         self.store = ActivationStore(folder / "activations", cache=cache)
+        self.notes = cache.folder.parent / "paces" if cache is not None else folder / "paces"  # what work costs here
         self._roads: dict[str, Road] = {}
         self._supplies: dict[str, Supply] = {}
 

@@ -1,4 +1,4 @@
-"""Try the candidates on one fold within a time budget: cheapest first, hopeless ones dropped early.
+"""Try the candidates on one fold within a time budget: probes first, then by promise; hopeless ones dropped early.
 
 The best on validation wins; candidates are compared over the pairs that all of them ran on.
 """
@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from landbridge.engine.attempt import LATE, Attempt, Order, attempt
 from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import ASKED, Candidate, scratch
+from landbridge.planning.foretell import Known, labels_a_class
+from landbridge.planning.turns import CANNOT, PLANNING, Turns, look_ahead
 
 CAUTION = 0.7  # of the rows that would just fit are read
 LEAST_SCRATCH = 40.0  # seconds that the scratch control may take however quick transfer was
@@ -34,6 +37,9 @@ RESAMPLES = 50  # of the validation rows for a standard error
 LEAST_ROWS = 3  # of a stratum that are read however little time there is
 CUT = ("eliminated", LATE, "diverged")  # how a trial that is usable all the same may end
 LEAST_ERROR = 0.3  # of one row: that of a share of 0.9, so that a perfect leader drops nobody for one mistake
+MOST_PAIRS = 3  # on which a recipe that takes steps is tried
+FAVOUR = 0.5  # of the time left that a promising recipe may take for its whole schedule, where an even share is less
+AIR = 1.2  # times the time foretold
 EARLY = 0.6  # of its schedule after which a trial may be dropped; in its middle, at full rate, it looks worse
 
 
@@ -91,6 +97,8 @@ class Search:
     journal: Journal
     seed: int
     standings: list[Standing] = field(default_factory=list)
+    promise: bool = False  # recipes take their turns by what the plan foretells, and none that cannot win
+    turns: Turns = field(default_factory=Turns)
 
     def run(self, candidates: Sequence[Candidate], controls: Sequence[Candidate], reserve: float) -> list[Standing]:
         """All standings, in the order they were tried. `reserve` seconds are kept for what comes after."""
@@ -107,16 +115,22 @@ class Search:
             else:
                 self._skip(candidate, "out of time")
         self._at_least_one(deadline - (self.budget.spent - began))
-        slow = self._worth(slow)
+        slow = self.worth(slow)
+        if self.promise:
+            slow = self._planned(slow, deadline - (self.budget.spent - began))
         for number, candidate in enumerate(slow):
+            if why := self.turns.excluded(candidate, *self.lead()):
+                self._skip(candidate, CANNOT, why)
+                continue
             room = deadline - (self.budget.spent - began)
             share = room / (len(slow) - number)
             if refits(self.fold):
-                share /= 2  # of which the refit may take as much again
+                share, room = share / 2, room / 2  # of which the refit may take as much again
+            share = max(share, min(self._wanted(candidate), FAVOUR * room))
             if share < 2.0 and math.isfinite(share) and self.transfer():
                 self._skip(candidate, "out of time")
                 continue
-            self._try(candidate, pairs=min(len(self.fold.pairs), 3), seconds=max(1.0, share))
+            self._try(candidate, pairs=len(self.fold.pairs[:MOST_PAIRS]), seconds=max(1.0, share))
         self._at_least_one(deadline - (self.budget.spent - began))
         self._runoff(lambda: deadline - (self.budget.spent - began))
         return self.standings
@@ -140,6 +154,42 @@ class Search:
                 leader.error = error
                 return
             leader.trial = self._summary(leader)
+
+    def _planned(self, slow: list[Candidate], left: float) -> list[Candidate]:
+        """The recipes that take steps in the order of their promise, where there is time to find out what they cost."""
+        pairs = self.fold.pairs[:MOST_PAIRS]
+        room = PLANNING * left
+        self.turns = look_ahead(self.workshop, pairs, slow, self.known(), self.lead(), room=room)
+        return self.turns.order(slow, *self.lead())
+
+    def known(self) -> dict[str, Known]:
+        """What the probes so far say of each source."""
+        domain, found = self.workshop.domain, dict[str, Known]()
+        labels = labels_a_class(len(self.fold.pairs[0].train), domain.task.outputs, domain.task.part_name)
+        for standing in self.transfer():
+            source, score = standing.candidate.recipe.source, standing.score
+            if source not in found or score > found[source].value:
+                crossing = type(standing.candidate.recipe.bridge).part_name != "native"
+                found[source] = Known(
+                    metric=domain.task.metric, value=score, error=self.doubt(standing), labels=labels,
+                    crossing=crossing, seconds=standing.seconds,
+                )  # fmt: skip
+        return found
+
+    def lead(self) -> tuple[float, float]:
+        """The best score of a transfer so far and its standard error."""
+        best = self.best(self.transfer())
+        return (best.score, self.doubt(best)) if best is not None else (-math.inf, 0.0)
+
+    def doubt(self, standing: Standing) -> float:
+        """The standard error of a standing's score over its pairs, which look at different rows."""
+        errors = [self._standard_error(standing, pair) for pair in standing.attempts]
+        return float(np.mean(errors)) / math.sqrt(len(errors))
+
+    def _wanted(self, candidate: Candidate) -> float:
+        """Seconds of a candidate's whole schedule with some air, 0 where nobody knows."""
+        found = self.turns.of(candidate)
+        return AIR * found.seconds if found is not None and found.seconds is not None else 0.0
 
     def _at_least_one(self, room: float) -> None:
         """Where no candidate could read all rows in time, the first one reads as many as there is time for."""
@@ -215,7 +265,7 @@ class Search:
         difference = scores[0][task.metric] - scores[1][task.metric]
         return float(np.nanstd(difference))
 
-    def _worth(self, slow: list[Candidate]) -> list[Candidate]:
+    def worth(self, slow: list[Candidate]) -> list[Candidate]:
         """Gradient recipes in the order of their sources' probes, over the bridge that probed best for the source; what
         thereby becomes the same is tried once."""
         best: dict[str, Standing] = {}
@@ -233,9 +283,9 @@ class Search:
         unlike = [c for i, c in enumerate(moved) if all(c.recipe != earlier.recipe for earlier in moved[:i])]
         return sorted(unlike, key=lambda c: worth.get(c.recipe.source, math.inf))
 
-    def _skip(self, candidate: Candidate, why: str) -> None:
+    def _skip(self, candidate: Candidate, status: str, why: str = "") -> None:
         standing = Standing(candidate, self.fold.pairs)
-        standing.trial = self._record(candidate, why, candidate.reason)
+        standing.trial = self._record(candidate, status, why or candidate.reason)
         self.standings.append(standing)
 
     def _record(self, candidate: Candidate, status: str, reason: str) -> Trial:
@@ -247,7 +297,12 @@ class Search:
             reason=reason,
             role=candidate.role,
             fold=self.number,
+            predicted=self._foretold(candidate),
         )
+
+    def _foretold(self, candidate: Candidate) -> dict[str, Any] | None:
+        found = self.turns.of(candidate)
+        return None if found is None else found.to_json()
 
     def _try(
         self, candidate: Candidate, *, pairs: int, seconds: float, among: tuple[Pair, ...] | None = None
@@ -350,6 +405,7 @@ class Search:
             seed=self.seed,
             epochs=first.epochs,
             curve=first.curve,
+            predicted=self._foretold(standing.candidate),
         )
 
 

@@ -72,7 +72,6 @@ def controls(evidence: Evidence) -> Row:
 
 def trials(evidence: Evidence) -> Row:
     """Every recipe that was tried, by its validation score, with what it cost and why it ended."""
-    plans = {p["name"]: p for p in evidence.get("plan", [])}
     chosen = evidence["chosen"]["name"]
     rows = []
     for runs in _runs(evidence):
@@ -92,13 +91,28 @@ def trials(evidence: Evidence) -> Row:
                 "total": trial.get("total", 0),
                 "status": ", ".join(dict.fromkeys(t.get("status", "") for t in runs)),
                 "reason": clip(trial.get("reason") or "", 200),
-                "predicted": plans.get(trial["name"], {}).get("predicted_s"),
+                "foretold": (foretold := _foretold(runs)),
+                "predicted": None if foretold is None else foretold["seconds"],
             }
         )
     shown = _stripped(rows, title=metric_name(evidence["test"]["metric"]))
+    shown["foretold"] = any(r["foretold"] for r in rows)
     spent = sorted(((r["name"], float(r["seconds"])) for r in rows), key=lambda pair: -pair[1])
     shown["bar"] = figures.shares(spent[:60]) if spent else ""
     return shown
+
+
+def _foretold(runs: Sequence[Mapping[str, Any]]) -> Row | None:
+    """What the plan expected of a recipe, the mean over folds; None where nothing was foretold."""
+    told = [t["predicted"] for t in runs if t.get("predicted")]
+    if not told:
+        return None
+    known = [t["seconds"] for t in told if t.get("seconds") is not None]
+    return {
+        "value": sum(t["value"] for t in told) / len(told),
+        "interval": [sum(t["interval"][side] for t in told) / len(told) for side in (0, 1)],
+        "seconds": sum(known) if len(known) == len(told) else None,
+    }
 
 
 def _runs(evidence: Evidence) -> list[list[Mapping[str, Any]]]:

@@ -67,6 +67,12 @@ def answer(value: Any) -> str:
     return clip(", ".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else value, 80)
 
 
+def source_name(address: Any) -> str:
+    """A source's address without the folders of this machine."""
+    scheme, _, rest = clip(address, 400).partition(":")
+    return f"{scheme}:{rest.rstrip('/').rsplit('/', 1)[-1]}" if rest else scheme
+
+
 def metric_name(name: Any) -> str:
     """`balanced_accuracy` as words."""
     known = {
