@@ -30,7 +30,7 @@ def search_of(folder: Path, scores: dict[str, float], seconds: float | None = No
     domain = toy_domain("text", rows=400)
     search = Search(
         Workshop(domain, device=torch.device("cpu"), folder=folder / "work"), domain.folds[0], 0,
-        Budget(seconds=seconds), Journal(folder / "journal"), 0,
+        Budget(seconds=seconds), Journal(folder / "journal"), 0, promise=True,
     )  # fmt: skip
     rows = search.fold.pairs[0].validation
     for source, score in scores.items():
