@@ -197,8 +197,9 @@ def train(
     """A few steps of AdamW on one batch, for the handle's groups and for what an objective learns of its `own`; the
     loss before and after, without dropout."""
     measure = cross_entropy if loss is None else loss
+    rate = _RATE / max([1.0, *(g["scale"] for g in handle.groups)])  # the fastest group's is as low as any other's
     groups = [
-        {"params": g["params"], "lr": _RATE * g["scale"], "weight_decay": 0.01 * g["decay"]} for g in handle.groups
+        {"params": g["params"], "lr": rate * g["scale"], "weight_decay": 0.01 * g["decay"]} for g in handle.groups
     ]
     groups.append({"params": list(own), "lr": _RATE, "weight_decay": 0.0})
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
