@@ -110,13 +110,13 @@ class Search:
         slow = self._worth(slow)
         for number, candidate in enumerate(slow):
             room = deadline - (self.budget.spent - began)
-            share = room / (len(slow) - number)
-            if refits(self.fold):
-                share /= 2  # of which the refit may take as much again
+            pairs = min(len(self.fold.pairs), 3)
+            again = 1 / pairs if refits(self.fold) else 0.0  # the winner's refit takes as long as one more attempt
+            share = room / (len(slow) - number + again)
             if share < 2.0 and math.isfinite(share) and self.transfer():
                 self._skip(candidate, "out of time")
                 continue
-            self._try(candidate, pairs=min(len(self.fold.pairs), 3), seconds=max(1.0, share))
+            self._try(candidate, pairs=pairs, seconds=max(1.0, share))
         self._at_least_one(deadline - (self.budget.spent - began))
         self._runoff(lambda: deadline - (self.budget.spent - began))
         return self.standings
