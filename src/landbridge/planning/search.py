@@ -123,14 +123,14 @@ class Search:
                 self._skip(candidate, CANNOT, why)
                 continue
             room = deadline - (self.budget.spent - began)
-            share = room / (len(slow) - number)
-            if refits(self.fold):
-                share, room = share / 2, room / 2  # of which the refit may take as much again
+            pairs = len(self.fold.pairs[:MOST_PAIRS])
+            again = 1 / pairs if refits(self.fold) else 0.0  # the winner's refit takes as long as one more attempt
+            share = room / (len(slow) - number + again)
             share = max(share, min(self._wanted(candidate), FAVOUR * room))
             if share < 2.0 and math.isfinite(share) and self.transfer():
                 self._skip(candidate, "out of time")
                 continue
-            self._try(candidate, pairs=len(self.fold.pairs[:MOST_PAIRS]), seconds=max(1.0, share))
+            self._try(candidate, pairs=pairs, seconds=max(1.0, share))
         self._at_least_one(deadline - (self.budget.spent - began))
         self._runoff(lambda: deadline - (self.budget.spent - began))
         return self.standings
