@@ -27,7 +27,7 @@ def doctor(json: o.Json = False) -> None:
 
     from landbridge.core import registry
     from landbridge.core.errors import LandbridgeError
-    from landbridge.engine.precision import bfloat16_gain, pick_device
+    from landbridge.engine.precision import WORTHWHILE, bfloat16_gain, pick_device
     from landbridge.report.record import environment
 
     device = pick_device("auto")
@@ -53,7 +53,8 @@ def doctor(json: o.Json = False) -> None:
     say("disk", free > LEAST_DISK, f"{free / 2**30:.1f} GiB free here")
     say("writable", os.access(Path.cwd(), os.W_OK), str(os.access(Path.cwd(), os.W_OK)))
     gain = bfloat16_gain(device)
-    say("bfloat16", True, f"{gain:.1f} times the speed of float32 with {torch.get_num_threads()} threads")
+    speed = f"{gain:.2g} times the speed of float32 with {torch.get_num_threads()} threads"
+    say("bfloat16", True, speed if gain >= WORTHWHILE else f"{speed}, so it is not used")
     if json:
         show.print_json(checks)
         return
