@@ -63,11 +63,11 @@ def rival(name: str) -> Recipe:
 
 
 def scratch(recipe: Recipe, modality: str) -> Recipe:
-    """The same architecture over the same bridge without the source's knowledge, trained as from nothing it must be."""
+    """The same architecture over the same bridge without the source's knowledge, trained as from nothing it must be:
+    at ten times the rate at which such a body is tuned, which is 0.002 with batch norm and 0.0005 for transformers."""
     stage = Stage(
-        tuning=part("tunings", "full(layer_decay=1.0, head_scale=1.0, norm_statistics='moving')"),
+        tuning=part("tunings", "full(layer_decay=1.0, head_scale=1.0, norm_statistics='moving', haste=10.0)"),
         objectives=(part("objectives", "supervised"),),
-        lr=2e-3,
         batch=16,
         decay=0.05,
         patience=0,

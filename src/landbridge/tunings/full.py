@@ -20,6 +20,7 @@ class Full:
     head_scale: float = real(10.0, 0.1, 100.0, log=True, help="how much faster the head learns")
     embedder: bool = flag(True, help="whether what makes the tokens moves as well")
     norm_statistics: str = choice("frozen", "frozen", "moving", help="running statistics of batch norms")
+    haste: float = real(1.0, 0.01, 100.0, log=True, help="times the body's usual rate, where the stage names none")
     dropout: bool = flag(False, help="whether the source's own dropout works, which short tunings do better without")
 
     def attach(self, model: Model) -> Handle:
@@ -35,7 +36,7 @@ class Full:
         statistics = self.norm_statistics == "moving"
         modules = training(roots, statistics=statistics) if self.dropout or statistics else []
         first = min([depth_of[n] for n, _ in moving], default=len(body.blocks))
-        return Handle(groups=made, first_moving=first, moving=[*modules, model.head], lr=rate(body))
+        return Handle(groups=made, first_moving=first, moving=[*modules, model.head], lr=self.haste * rate(body))
 
     def merge(self, model: Model) -> None:
         """Nothing was added."""
