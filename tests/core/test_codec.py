@@ -67,7 +67,7 @@ def test_what_is_no_part_is_refused_in_one_line_and_never_evaluated(text: str) -
         ),
         ("lora(ranks=8)", "unknown field of lora 'ranks'; did you mean rank"),
         ("lora(8, rank=8)", "rank is given twice"),
-        ("full(1, 2, true, frozen, false, 6)", "full takes at most"),
+        ("full(1, 2, true, frozen, false, 6, 7)", "full takes at most"),
         ("loar", "unknown tuning 'loar'; did you mean lora or ladder?"),
     ],
 )

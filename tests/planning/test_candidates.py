@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from landbridge.core import registry
 from landbridge.core.errors import UsageError
 from landbridge.core.recipe import Recipe
 from landbridge.planning.candidates import controls, part, propose, routes, scratch, single
 from landbridge.planning.sources import default_sources, readable
-from landbridge.testing import toy_domain
+from landbridge.testing import toy_domain, toy_model
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,12 @@ def test_sources_at_hand_are_those_that_a_bridge_reaches() -> None:
     assert "embedded:minilm" in default_sources(toy_domain("text"))
     assert "embedded:minilm" not in default_sources(toy_domain("image"))
     assert readable("scratch:convnet", toy_domain("image")) == ("scratch:convnet", "image")
+
+
+@pytest.mark.parametrize(("reads", "expected"), [("text", 5e-4), ("image", 2e-3)])
+def test_the_scratch_control_learns_at_a_rate_that_its_architecture_bears(reads: str, expected: float) -> None:
+    stage = scratch(single(f"toy:{reads}", part("bridges", "native"), "probe"), reads).stages[0]
+    body = toy_model(reads).body
+    norms = any(isinstance(m, torch.nn.BatchNorm2d) for m in body.net.modules())
+    assert stage.lr == 0.0 and stage.tuning.attach(toy_model(reads)).lr == pytest.approx(2e-3 if norms else 5e-4)
+    assert norms == (expected == 2e-3)

@@ -20,8 +20,8 @@ class Full:
     head_scale: float = real(10.0, 0.1, 100.0, log=True, help="how much faster the head learns")
     embedder: bool = flag(True, help="whether what makes the tokens moves as well")
     norm_statistics: str = choice("frozen", "frozen", "moving", help="running statistics of batch norms")
-    haste: float = real(1.0, 0.01, 100.0, log=True, help="times the body's usual rate, where the stage names none")
     dropout: bool = flag(False, help="whether the source's own dropout works, which short tunings do better without")
+    haste: float = real(1.0, 0.01, 100.0, log=True, help="times the body's usual rate, where the stage names none")
 
     def attach(self, model: Model) -> Handle:
         """Release all weights, or all above the embedder."""
