@@ -51,17 +51,32 @@ Examples with their truth a second on one thread, by `benchmarks/worlds.py`: by 
 is what one thread reaches where nothing else runs. The target of formula pictures is judged by the latter."""
 
 
+PRIOR = """\
+By `benchmarks/prior.py`: the share of the probe's error that a tuning saved on validation rows, beside what
+`planning/prior.toml` expects of it."""
+
+
 def page() -> str:
     """The whole page as Markdown."""
     lines = [HEAD]
     files = sorted(RESULTS.glob("*.json"))
     for file in files:
         entries: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-        section = {"extraction": _extraction, "defaults": _defaults, "worlds": _worlds}.get(file.stem)
+        section = {"extraction": _extraction, "defaults": _defaults, "worlds": _worlds, "prior": _prior}.get(file.stem)
         lines += section(entries) if section is not None else _file(file.stem, entries)
     if not files:
         lines += ["No results have been written yet.", ""]
     return "\n".join([*lines, DATA])
+
+
+def _prior(entries: Mapping[str, Any]) -> list[str]:
+    """What tuning was expected to save of the probe's error, beside what it saved."""
+    lines = ["## Prior", "", PRIOR, ""]
+    lines += ["| cell | tuning | labels a class | saved | expected | spread |", "|---|---|---|---|---|---|"]
+    for t in entries["trials"]:
+        figures = f"{t['labels']:.0f} | {t['saved']:+.2f} | {t['expected']:+.2f} | {t['spread']:.2f}"
+        lines.append(f"| {t['cell']} | {t['tuning']} | {figures} |")
+    return [*lines, ""]
 
 
 def _file(name: str, entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
