@@ -29,6 +29,7 @@ from landbridge.engine.precision import pick_device
 from landbridge.engine.workshop import Workshop
 from landbridge.nn.kernel import GAMMAS, RIDGES, rbf
 from landbridge.nn.solve import Adjustment
+from landbridge.planning.candidates import single
 from landbridge.reading.read import read
 
 RESULTS = Path(__file__).parent / "results" / "defaults.json"
@@ -103,7 +104,7 @@ def tuning_is_probe(recipe: Recipe) -> bool:
     return codec.text(recipe.stages[-1].tuning).startswith("probe")
 
 
-def tried(domain: Domain, recipes: dict[str, Recipe], k: int, seeds: int, group: bool = False) -> Found:
+def tried(domain: Domain, recipes: dict[str, Recipe], k: int, seeds: int, judges: int = JUDGES) -> Found:
     """Each recipe with k labels a class (0: four fifths of all rows): scores and seconds over seeds."""
     for name, recipe in recipes.items():
         scores, seconds = [], []
@@ -111,6 +112,7 @@ def tried(domain: Domain, recipes: dict[str, Recipe], k: int, seeds: int, group:
             with tempfile.TemporaryDirectory() as folder:
                 pair = domain.folds[0].pairs[0]
                 train, judge = (pair.train, pair.validation) if k == 0 else few(domain, k, seed)
+                judge = judge[:judges]
                 done = attempt(workshop(domain, folder), Order(recipe=recipe, train=train, validation=judge, seed=seed))
             assert done.trial.validation is not None
             curve = [p["validation"] for p in done.trial.curve if "validation" in p]
@@ -163,7 +165,29 @@ def sound(data: Path, weights: Path) -> Found:
         yield from tried(domain, recipes, 40, 1)
 
 
-QUESTIONS: dict[str, Callable[[Path, Path], Found]] = {"kernel": kernel, "text": text, "sound": sound}
+def scratch(data: Path, weights: Path) -> Found:
+    """From what head and at what rate an encoder of texts learns from nothing; 10 epochs, as the control has."""
+    native = codec.parse("bridges", "native")
+    ways = [(False, 1.0, h) for h in (1.0, 10.0)] + [(False, 10.0, h) for h in (1.0, 10.0)]
+    ways += [(True, 1.0, h) for h in (2.0, 5.0, 10.0)]
+    for name, k in (("banking77", 10), ("ag_news_test", 100), ("amazon_multidomain", 50)):
+        domain = read(data / name, seed=0)
+        recipes = {}
+        for solved, head, haste in ways:
+            moved = f"full(layer_decay=1.0, head_scale={head}, norm_statistics='moving', haste={haste})"
+            begin = ("probe(head='logistic')",) if solved else ()
+            length = {"epochs": 10, "batch": 16, "decay": 0.05, "patience": 0}
+            recipe = single(f"scratch:{MINILM}", native, *begin, moved, **length)
+            recipes[f"{'solved head' if solved else 'fresh head'} x{head:g}, haste {haste:g}"] = recipe
+        yield from tried(domain, recipes, k, 1, judges=500)
+
+
+QUESTIONS: dict[str, Callable[[Path, Path], Found]] = {
+    "kernel": kernel,
+    "text": text,
+    "sound": sound,
+    "scratch": scratch,
+}
 
 
 def main() -> None:

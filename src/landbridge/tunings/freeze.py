@@ -129,7 +129,12 @@ def rate(body: Body) -> float:
     Devlin et al. 2019 (arXiv:1810.04805, appendix A.3) use 2e-5 to 5e-5; batch norm makes the loss insensitive to the
     length of the weights before it, so that larger steps are safe there.
     """
-    return 2e-4 if any(isinstance(m, BATCH_NORMS) for m in body.net.modules()) else 5e-5
+    return 2e-4 if batch_normed(body) else 5e-5
+
+
+def batch_normed(body: Body) -> bool:
+    """Whether a net has layers that normalise over the batch."""
+    return any(isinstance(m, BATCH_NORMS) for m in body.net.modules())
 
 
 def _label(depth: int, blocks: int) -> str:
