@@ -36,6 +36,11 @@ def test_help_of_every_verb_shows_an_example(command: Any) -> None:
         assert f"Example: landbridge {verb}" in " ".join(page.out.split())
 
 
+def test_the_package_is_a_program_too() -> None:
+    told = subprocess.run([sys.executable, "-m", "landbridge", "--help"], capture_output=True, text=True, check=True)
+    assert "predict" in told.stdout and not told.stderr
+
+
 def test_help_and_import_load_nothing_slow() -> None:
     code = "import sys, landbridge.cli.main; print({'torch', 'numpy', 'sklearn', 'pandas', 'rich'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
