@@ -177,7 +177,7 @@ def test_an_open_decision_gets_the_pairs_that_time_allows(
     search.standings, taken, seconds = [steady, leader], list[int](), iter([room, room, room - 2])
     further = standing(search, "candidate", dict.fromkeys(range(5), 0.8 + lead))
     monkeypatch.setattr(search, "_attempt", lambda s, n, _: (taken.append(n), further.attempts[n])[1])
-    monkeypatch.setattr(search, "_paired_error", lambda *_: error)
+    monkeypatch.setattr(search, "paired_error", lambda *_: error)
     search._runoff((lambda: room) if room > 3 else lambda: next(seconds))
     assert taken == ran and sorted(leader.attempts) == [0, 1, 2, *ran]
     assert not ran or leader.trial.seconds == pytest.approx(3 + len(ran))

@@ -99,6 +99,7 @@ class Search:
     standings: list[Standing] = field(default_factory=list)
     promise: bool = False  # recipes take their turns by what the plan foretells, and none that cannot win
     turns: Turns = field(default_factory=Turns)
+    early: float = EARLY  # above 1 nothing is dropped
 
     def run(self, candidates: Sequence[Candidate], controls: Sequence[Candidate], reserve: float) -> list[Standing]:
         """All standings, in the order they were tried. `reserve` seconds are kept for what comes after."""
@@ -146,7 +147,7 @@ class Search:
             shared = sorted(set(leader.attempts) & set(steady.attempts))
             lead = leader.over(set(shared)) - steady.over(set(shared))
             each = leader.seconds * (2 if refits(self.fold) else 1)  # of which the refit may take as much again
-            if not 0 < lead <= self._paired_error(leader, steady, shared) or room() < each:
+            if not 0 < lead <= self.paired_error(leader, steady, shared) or room() < each:
                 return
             try:
                 leader.attempts[number] = self._attempt(leader, number, room() - each + leader.seconds)
@@ -243,9 +244,9 @@ class Search:
             return leader
         shared = sorted(set(leader.attempts) & set(steady.attempts))
         lead = leader.over(set(shared)) - steady.over(set(shared))
-        return leader if lead > self._paired_error(leader, steady, shared) else steady
+        return leader if lead > self.paired_error(leader, steady, shared) else steady
 
-    def _paired_error(self, first: Standing, second: Standing, pairs: Sequence[int]) -> float:
+    def paired_error(self, first: Standing, second: Standing, pairs: Sequence[int]) -> float:
         """Standard error of the difference of two scores on the same validation rows, by bootstrap."""
         task, targets = self.workshop.domain.task, self.workshop.domain.targets
         rows = [first.pairs[p].validation for p in pairs]
@@ -341,7 +342,7 @@ class Search:
 
         def watch(share: float, best: float) -> str:
             self._tick(candidate, share)
-            if leader is None or share < EARLY:
+            if leader is None or share < self.early:
                 return ""
             ahead = leader.attempts[pair].trial.validation
             if ahead is None or candidate.role == "scratch":

@@ -1,0 +1,185 @@
+"""Whether the recipe that is chosen is the best there was: regret against trying everything with all the time.
+
+    python benchmarks/choice.py --data DATA --weights WEIGHTS [--seeds 0] [--labels 8 32] [SET ...]
+
+Each set's own test rows are left out before anything begins. Of the other rows some a class are all the labels there
+are, and up to 1,000 more judge. Everything is tried: each candidate on its train/validation pairs, then once more on
+all labels; its score on the judges is the truth. The regret of a choice is the best truth less that of the chosen one.
+Choices are those of several rules on the exhaustive results, and of a search within a tenth and a quarter of the
+exhaustive time, by cost and by promise. Results go to benchmarks/results/choice.json, cell by cell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from defaults import MINILM, V2, few, workshop
+from main_road import machine
+
+from landbridge.core.clock import Budget
+from landbridge.core.domain import Domain
+from landbridge.core.errors import LandbridgeError
+from landbridge.engine.journal import Journal
+from landbridge.engine.workshop import Workshop
+from landbridge.planning.candidates import Candidate
+from landbridge.planning.foretell import foretell
+from landbridge.planning.judge import final_fit
+from landbridge.planning.opening import candidates_of
+from landbridge.planning.search import Search, Standing
+from landbridge.reading.read import read
+from landbridge.reading.splits import Plan, make_folds
+
+RESULTS = Path(__file__).parent / "results" / "choice.json"
+JUDGES = 1000
+SHARES = (0.1, 0.25)  # of the exhaustive time
+SETS = {
+    "banking77": MINILM,
+    "ag_news_test": MINILM,
+    "sst2": MINILM,
+    "amazon_multidomain": MINILM,
+    "hymenoptera/images.zip": V2,
+    "bccd_cells/crops.zip": V2,
+    "office_caltech10/images.zip": V2,
+}
+
+
+def little(data: Path, name: str, k: int, seed: int) -> Domain:
+    """The set with k labels a class; the test is now other rows that judge."""
+    domain = read(data / name, seed=0)
+    train, judge = few(domain, k, seed)
+    use = np.full(len(domain), "unused", dtype=object)
+    use[train], use[judge[:JUDGES]] = "train", "test"
+    plan = Plan(
+        strata=domain.task.strata(domain.targets),
+        units=np.arange(len(domain)),
+        seed=seed,
+        per_class=k * len(domain) / len(train),
+        official=use,
+    )
+    return domain.with_folds(*make_folds(plan)[0])
+
+
+def search_over(shop: Workshop, seconds: float | None, **how: Any) -> Search:
+    """A search over the only fold that has not begun."""
+    journal = Journal(Path(tempfile.mkdtemp(dir=shop.folder)))
+    return Search(shop, shop.domain.folds[0], 0, Budget(seconds=seconds), journal, 0, **how)
+
+
+def closed(standing: Standing) -> bool:
+    """Whether it takes no gradient steps."""
+    return " > " not in standing.candidate.recipe.name
+
+
+def believed(search: Search, standings: Sequence[Standing]) -> Standing | None:
+    """The best by what validation and the table of expected gains say together, each by its precision."""
+    steady = search.best([s for s in standings if closed(s)])
+    if steady is None:
+        return search.best(standings)
+    known, found = search.known(), [(0.0, steady)]
+    for standing in standings:
+        recipe = standing.candidate.recipe
+        if closed(standing) or not standing.attempts:
+            continue
+        shared = sorted(set(standing.attempts) & set(steady.attempts))
+        lead = standing.over(set(shared)) - steady.over(set(shared))
+        error = search.paired_error(standing, steady, shared)
+        prior = foretell(recipe, known[recipe.source], None, None)
+        weights = 1 / max(error, 1e-6) ** 2, 1 / max(prior.spread, 1e-6) ** 2
+        found.append((float(np.average([lead, prior.gain], weights=weights)), standing))
+    return max(found, key=lambda pair: pair[0])[1]
+
+
+RULES: dict[str, Callable[[Search, Sequence[Standing]], Standing | None]] = {
+    "one standard error": lambda search, standings: search.settle(standings),
+    "highest": lambda search, standings: search.best(standings),
+    "believed": believed,
+    "probe": lambda search, standings: search.best([s for s in standings if closed(s)]),
+}
+
+
+def truths(shop: Workshop, standings: Sequence[Standing]) -> dict[str, float]:
+    """What each recipe reaches on the judges, trained on all labels for its best length."""
+    domain, fold, found = shop.domain, shop.domain.folds[0], dict[str, float]()
+    for standing in standings:
+        try:
+            recipe, shares = standing.candidate.recipe, standing.shares
+            done = final_fit(shop, recipe, fold.rest, standing.lengths, 0, shares=shares)
+        except LandbridgeError:
+            continue
+        assert done.predictor is not None
+        output = done.predictor.predict(domain.examples(fold.test))
+        found[recipe.name] = domain.task.score(output, domain.targets[fold.test])
+    return found
+
+
+def cell(domain: Domain, candidates: Sequence[Candidate]) -> dict[str, Any]:
+    """Everything tried, then the choices."""
+    with tempfile.TemporaryDirectory() as folder:
+        began, shop = time.monotonic(), workshop(domain, folder)
+        search = search_over(shop, None, early=2.0)  # nothing is dropped
+        search.run(candidates, [], 0.0)
+        standings = search.transfer()
+        truth = truths(shop, standings)
+        cost = time.monotonic() - began
+        tried = [s for s in standings if s.candidate.recipe.name in truth]
+        best = max(truth.values())
+        rules = {name: rule(search, tried) for name, rule in RULES.items()}
+        chosen = {rule: s.candidate.recipe.name for rule, s in rules.items() if s is not None}
+    for share in SHARES:
+        for promise in (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                search = search_over(workshop(domain, folder), share * cost, promise=promise)
+                search.run(candidates, [], 0.0)
+                settled = search.settle(search.transfer())
+                name = f"{share:.0%} of the time by {'promise' if promise else 'cost'}"
+                chosen[name] = settled.candidate.recipe.name if settled is not None else ""
+    return {
+        "seconds": cost,
+        "tried": [
+            {
+                "name": s.candidate.recipe.name,
+                "validation": s.score,
+                "seconds": sum(a.trial.seconds for a in s.attempts.values()),
+                "truth": truth[s.candidate.recipe.name],
+            }
+            for s in tried
+        ],
+        "chosen": chosen,
+        "regret": {rule: best - truth.get(name, 0.0) for rule, name in chosen.items()},
+    }
+
+
+def main() -> None:
+    """Run the named sets (default all) and merge them into the results file; a finished cell is kept."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*", choices=[*SETS, []], help="default all")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--labels", type=int, nargs="+", default=[8, 32])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--again", action="store_true", help="run finished cells once more")
+    asked = parser.parse_args()
+    for seed in asked.seeds:
+        for k in asked.labels:
+            for name in asked.sets or SETS:
+                results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+                key = f"{name.split('/')[0]}_{k}_{seed}"
+                if key in results and not asked.again:
+                    continue
+                domain = little(asked.data, name, k, seed)
+                sources = [SETS[name].format(weights=asked.weights)]
+                found = cell(domain, candidates_of(domain, sources))
+                print(key, round(found["seconds"]), {r: round(v, 4) for r, v in found["regret"].items()}, flush=True)
+                results[key] = {"machine": machine(), "labels": k, "seed": seed, **found}
+                RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
