@@ -35,7 +35,7 @@ TABLES = (
 LORA = Side(name="lora", runner="transformers", environment="", settings=("lora", "lora_tour"))
 FULL = Side(name="full", runner="transformers", environment="", settings=("full", "full_long"))
 PROBE = Side(name="probe", runner="probe", environment="", settings=("default",))
-SETFIT = Side(name="setfit", runner="setfit", environment="setfit", settings=("default", "capped"))
+SETFIT = Side(name="setfit", runner="setfit", environment="setfit", settings=("default", "pairs20"))
 FASTAI = Side(name="fastai", runner="fastai", environment="fastai", settings=("book", "long"))
 AUTOGLUON = tuple(  # the default, and what its authors recommend where accuracy counts: always both
     Side(name="autogluon", runner="autogluon", environment="autogluon", settings=(preset,))

@@ -1,7 +1,7 @@
 """SetFit (Tunstall et al. 2022, arXiv:2209.11055) on a sentence-transformers folder.
 
-`default` is the library's own: every pair of texts once, batch 16, rate 2e-5. The pairs grow with the square of the
-texts, so `capped` draws as many as version 0 did by default (20 with and 20 against each text).
+`default` is the library's own: every pair of texts once, batch 16, rate 2e-5. Pairs grow with the square of the texts;
+`pairs20` takes the steps that version 0 took by default, for 20 pairs with and 20 against each text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import tempfile
 from task import task
 
 if __name__ == "__main__":
-    job = task(("default", "capped"))
+    job = task(("default", "pairs20"))
 
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
@@ -29,7 +29,7 @@ if __name__ == "__main__":
 
     texts, labels = job.texts("train")
     model = SetFitModel.from_pretrained(job.model)
-    steps = {"default": -1, "capped": 40 * len(texts) // 16}[job.setting]
+    steps = {"default": -1, "pairs20": 40 * len(texts) // 16}[job.setting]
     deadline = Deadline()
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
