@@ -34,10 +34,12 @@ DATA = """\
 ## Data and weights
 
 `--data` is a folder of public sets, one folder each: hymenoptera (ants and bees), magnetic_tile (Huang et al. 2018),
-bccd_cells (blood cells), banking77 (Casanueva et al. 2020), sst2 (Socher et al. 2013), fsdd (spoken digits),
-tab_adult, tab_german_credit, tab_wine_quality_red and tab_wine_quality_white (UCI), and ucr (ECG200, GunPoint and
-ItalyPowerDemand of the UCR archive). `--weights` is a folder with MobileNetV2 1.0 224 and MobileNetV1 0.25 128 in
-transformers' layout. Cells whose data is absent are skipped and said.
+bccd_cells (blood cells), banking77 (Casanueva et al. 2020), sst2 (Socher et al. 2013), ag_news_test (Zhang et al. 2015,
+the test file split again), amazon_multidomain (Blitzer et al. 2007), fsdd (spoken digits), tables of UCI and the like
+(tab_adult, tab_german_credit, tab_wine_quality_red and more), and ucr (ECG200, GunPoint and ItalyPowerDemand of the UCR
+archive). `--weights` is a folder with MobileNetV2 1.0 224 and MobileNetV1 0.25 128 in transformers' layout, and for
+fastai with the same MobileNetV2 in timm's. Peers are installed by `benchmarks/peers/install.py`. Cells whose data is
+absent are skipped and said.
 """
 
 
