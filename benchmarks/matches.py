@@ -25,6 +25,7 @@ class Match:
     body: str = ""  # theirs
     source: str = ""  # ours
     share: float | None = None  # of the leading peer's time that ours may take
+    curve: bool = False  # whether theirs is measured along the way
 
 
 TEXTS = ("sst2", "ag_news_test", "banking77", "amazon_multidomain")
@@ -32,26 +33,31 @@ TABLES = (
     "adult", "breast_cancer_wisconsin", "german_credit", "phoneme", "pima_diabetes", "telco_churn_disc", "titanic",
     "wine_quality_red", "wine_quality_white",
 )  # fmt: skip
-LORA = Side(name="lora", runner="transformers", environment="", settings=("lora", "lora_tour"))
+
+
+def each(name: str, runner: str, environment: str, *settings: str) -> tuple[Side, ...]:
+    """A peer of which all settings are run, as none of them is the one default."""
+    return tuple(Side(name=name, runner=runner, environment=environment, settings=(s,)) for s in settings)
+
+
+SETFIT = Side(name="setfit", runner="setfit", environment="setfit", settings=("default", "pairs20"))
 FULL = Side(name="full", runner="transformers", environment="", settings=("full", "full_long"))
 PROBE = Side(name="probe", runner="probe", environment="", settings=("default",))
-SETFIT = Side(name="setfit", runner="setfit", environment="setfit", settings=("default", "pairs20"))
-FASTAI = Side(name="fastai", runner="fastai", environment="fastai", settings=("book", "long"))
-AUTOGLUON = tuple(  # the default, and what its authors recommend where accuracy counts: always both
-    Side(name="autogluon", runner="autogluon", environment="autogluon", settings=(preset,))
-    for preset in ("medium_quality", "best_quality")
-)
+LORA = each("lora", "transformers", "", "lora", "lora_tour")
+FASTAI = each("fastai", "fastai", "fastai", "book", "long")
+AUTOGLUON = each("autogluon", "autogluon", "autogluon", "medium_quality", "best_quality")
 MATCHES = {
     "setfit": Match(
         sides=(SETFIT, FULL, PROBE), body="minilm", source="embedded:minilm", share=1 / 2,
         cells={f"{name}_{k}": (name, k) for name in TEXTS for k in (8, 64)},
     ),
     "lora": Match(
-        sides=(LORA,), body="minilm", source="embedded:minilm", share=1 / 5,
+        sides=LORA, body="minilm", source="embedded:minilm", share=1 / 5, curve=True,
         cells={name: (name, None) for name in ("banking77", "ag_news_test")},
     ),
     "fastai": Match(
-        sides=(FASTAI,), body="timm_mobilenetv2_100", source="transformers:{weights}/mobilenet_v2_1.0_224", share=1 / 5,
+        sides=FASTAI, body="timm_mobilenetv2_100", source="transformers:{weights}/mobilenet_v2_1.0_224",
+        share=1 / 5, curve=True,
         cells={name: (name, None) for name in ("hymenoptera", "magnetic_tile")},
     ),
     "autogluon": Match(sides=AUTOGLUON, cells={name: (f"tab_{name}", None) for name in TABLES}),

@@ -56,9 +56,10 @@ is what one thread reaches where nothing else runs. The target of formula pictur
 VERSUS = """\
 By `benchmarks/versus.py`: both sides on the same rows and, where they have one, with the same pretrained body, one
 after the other, seed by seed. A peer runs by its own default; where that was cut at its time limit, failed or answered
-no better than chance, a sensible setting ran too. Accuracies are means over the seeds on all test rows; the difference
-has a paired bootstrap interval over test rows and seeds; seconds are medians of whole processes; the ratio is the
-median over the pairs. The last column is the longest run over its time limit, ours and theirs."""
+no better than chance, a sensible setting ran too; peers without one default ran by two settings. Accuracies are means
+over the seeds on all test rows; the difference has a paired bootstrap interval over test rows and seeds; seconds are
+medians of whole processes; the ratio is the median over the pairs. The last column is the longest run over its time
+limit, ours and theirs."""
 SHARES = {
     "setfit": "The budget of `landbridge_share` is half of SetFit's wall time.",
     "lora": "The budget of `landbridge_share` is a fifth of the time to LoRA's final accuracy.",

@@ -5,9 +5,9 @@
 MATCH is `setfit` (with full fine-tuning by transformers' Trainer and a frozen probe beside it), `lora`, `fastai` or
 `autogluon`; FOLDER holds what `peers/install.py` made. Both sides get the same train.csv and test.csv and answer every
 test row. A peer runs by its own default; where that is cut by `--peer-budget`, fails, or answers no better than chance,
-its sensible setting runs too, and both are told. AutoGluon, which takes a time limit, gets our budget. On our side
-there is the plain `landbridge run`, and the same command with a budget that is a share of the time after which the
-leading peer first had its final accuracy (`landbridge_share`).
+its sensible setting runs too; PEFT, fastai and AutoGluon have no one default and run by two settings each. AutoGluon,
+which takes a time limit, gets our budget. On our side there is the plain `landbridge run`, and the same command with a
+budget that is a share of the time after which the leading peer first had its final accuracy (`landbridge_share`).
 
 Wall time is that of the whole process, imports and prediction included, without what drawing a peer's curve took. The
 interval of a difference is a paired bootstrap over test rows and seeds. A finished run is not repeated unless `--again`
@@ -53,7 +53,7 @@ def theirs(match: Match, side: Side, setting: str, work: Path, seed: int, asked:
     command = [python, runner, work, answer, "--setting", setting, "--seed", str(seed)]
     budget = asked.peer_budget if match.share else asked.budget  # what is told a time limit gets ours
     command += ["--budget", str(budget), *(["--model", model] if match.body else [])]
-    command += ["--curve"] if match.share and len(match.sides) == 1 else []
+    command += ["--curve"] if match.curve else []
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"HF_HUB_OFFLINE": "1"}
     took = run(command, environment, budget, asked)
     told = {"side": f"{side.name}:{setting}", "command": shown(command, work, asked), "budget_s": budget}
