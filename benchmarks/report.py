@@ -194,7 +194,7 @@ def _versus(name: str, entries: Mapping[str, Any]) -> list[str]:
         )  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     runs: Mapping[str, Mapping[str, Any]] = entries["runs"]
-    failed = [f"- `{key}`: exit {r['exit']}, {' '.join(r['error'])[:100]}" for key, r in runs.items() if "error" in r]
+    failed = [f"- `{k}`: exit {r['exit']};\n  {' '.join(r['error'])[:100]}" for k, r in runs.items() if "error" in r]
     first = {r["side"]: r for r in reversed(runs.values())}
     versions = {side: ", ".join(f"{n} {v}" for n, v in r.get("versions", {}).items()) for side, r in first.items()}
     lines += ["", *(["Runs that failed:", "", *failed, ""] if failed else [])]

@@ -99,7 +99,8 @@ def test_page_against_a_peer(tmp_path: Path) -> None:
         "| notes_8 | `landbridge` | `peer:default`, 1 cut | 1 | 0.810 | 0.800 | +0.010 [-0.020, +0.040] | 40 s | 100 s "
         "| 0.40 | 900 MiB | 1200 MiB | 0.90, 1.25 |"
     ) in lines
-    assert "- `notes_8/1/peer:default`: exit -9, out of memory" in lines
+    assert "- `notes_8/1/peer:default`: exit -9;" in lines
+    assert "  out of memory" in lines
     assert "| `peer:default` | peer 1.2, torch 2 | `run notes` |" in lines
     assert any("half of SetFit's wall time" in line for line in lines)
     columns = {line.count("|") for line in lines if line.startswith(("| cell | ours", "| notes_8"))}
