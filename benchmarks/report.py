@@ -34,10 +34,12 @@ DATA = """\
 ## Data and weights
 
 `--data` is a folder of public sets, one folder each: hymenoptera (ants and bees), magnetic_tile (Huang et al. 2018),
-bccd_cells (blood cells), banking77 (Casanueva et al. 2020), sst2 (Socher et al. 2013), fsdd (spoken digits),
-tab_adult, tab_german_credit, tab_wine_quality_red and tab_wine_quality_white (UCI), and ucr (ECG200, GunPoint and
-ItalyPowerDemand of the UCR archive). `--weights` is a folder with MobileNetV2 1.0 224 and MobileNetV1 0.25 128 in
-transformers' layout. Cells whose data is absent are skipped and said.
+bccd_cells (blood cells), banking77 (Casanueva et al. 2020), sst2 (Socher et al. 2013), ag_news_test (Zhang et al. 2015,
+the test file split again), amazon_multidomain (Blitzer et al. 2007), fsdd (spoken digits), tables of UCI and the like
+(tab_adult, tab_german_credit, tab_wine_quality_red and more), and ucr (ECG200, GunPoint and ItalyPowerDemand of the UCR
+archive). `--weights` is a folder with MobileNetV2 1.0 224 and MobileNetV1 0.25 128 in transformers' layout, and for
+fastai with the same MobileNetV2 in timm's. Peers are installed by `benchmarks/peers/install.py`. Cells whose data is
+absent are skipped and said.
 """
 
 
@@ -51,6 +53,29 @@ Examples with their truth a second on one thread, by `benchmarks/worlds.py`: by 
 is what one thread reaches where nothing else runs. The target of formula pictures is judged by the latter."""
 
 
+VERSUS = """\
+By `benchmarks/versus.py`: both sides on the same rows and, where they have one, with the same pretrained body, one
+after the other, seed by seed. A peer runs by its own default; where that was cut at its time limit, failed or answered
+no better than chance, a sensible setting ran too; peers without one default ran by two settings. Accuracies are means
+over the seeds on all test rows; the difference has a paired bootstrap interval over test rows and seeds; seconds are
+medians of whole processes; the ratio is the median over the pairs. The last column is the longest run over its time
+limit, ours and theirs."""
+SHARES = {
+    "setfit": "The budget of `landbridge_share` is half of SetFit's wall time.",
+    "lora": "The budget of `landbridge_share` is a fifth of the time to LoRA's final accuracy.",
+    "fastai": "The budget of `landbridge_share` is a fifth of the time to fastai's final accuracy.",
+}
+
+COMPARING = """\
+By `benchmarks/comparing.py`: `landbridge compare` with all it tries by itself, controls included and no budget, in
+units of one full fine-tuning run with early stopping on the same data. `ratio` sets the whole comparing command against
+the training alone of one run on one pair of training and validation rows; `commands` sets it against the command
+`landbridge fit --tuning full` less what its controls took."""
+
+SCALING = """\
+By `benchmarks/scaling.py`: the probe recipe on generated rows, each size in a process of its own with an empty cache.
+Seconds are those of reading and of the recipe, memory is the largest resident set of the process."""
+
 PRIOR = """\
 By `benchmarks/prior.py`: the share of the probe's error that a tuning saved on validation rows, beside what
 `planning/prior.toml` expects of it."""
@@ -62,8 +87,10 @@ def page() -> str:
     files = sorted(RESULTS.glob("*.json"))
     for file in files:
         entries: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-        section = {"extraction": _extraction, "defaults": _defaults, "worlds": _worlds, "prior": _prior}.get(file.stem)
-        lines += section(entries) if section is not None else _file(file.stem, entries)
+        if file.stem.startswith("versus_"):
+            lines += _versus(file.stem.removeprefix("versus_"), entries)
+        else:
+            lines += SECTIONS[file.stem](entries) if file.stem in SECTIONS else _file(file.stem, entries)
     if not files:
         lines += ["No results have been written yet.", ""]
     return "\n".join([*lines, DATA])
@@ -149,6 +176,65 @@ def _worlds(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
         met = ("yes" if entry["reached"] else "**no**") if "target" in entry else ""
         lines.append(f"| `{name}` | {entry['rate_wall']:.0f}/s | {entry['rate_cpu']:.0f}/s | {aim} | {met} |")
     return [*lines, "", *_machines(entries)]
+
+
+def _versus(name: str, entries: Mapping[str, Any]) -> list[str]:
+    """One match: each of our sides against each of theirs, the runs that failed, a command and the versions of each."""
+    lines = [f"## Against {name}", "", *VERSUS.splitlines(), *([SHARES[name]] if name in SHARES else []), ""]
+    titles = ["cell", "ours", "theirs", "seeds", "our accuracy", "theirs", "difference", "our time", "theirs", "ratio"]
+    titles += ["our memory", "theirs", "of the limit"]
+    lines += ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    for e in entries.get("compared", ()):
+        cut = f", {e['cut']} cut" if e["cut"] else ""
+        cells = (
+            e["cell"], f"`{e['ours']}`", f"`{e['theirs']}`{cut}", str(len(e["seeds"])),
+            *(f"{a:.3f}" for a in e["accuracy"]), f"{e['difference']:+.3f} {_interval(e['interval'], '+')}",
+            *(f"{s:.0f} s" for s in e["wall_s"]), f"{e['wall_ratio']:.2f}", *(f"{m:.0f} MiB" for m in e["peak_mb"]),
+            "{:.2f}, {:.2f}".format(*e["over_budget"]),
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    runs: Mapping[str, Mapping[str, Any]] = entries["runs"]
+    failed = [f"- `{k}`: exit {r['exit']};\n  {' '.join(r['error'])[:100]}" for k, r in runs.items() if "error" in r]
+    first = {r["side"]: r for r in reversed(runs.values())}
+    versions = {side: ", ".join(f"{n} {v}" for n, v in r.get("versions", {}).items()) for side, r in first.items()}
+    lines += ["", *(["Runs that failed:", "", *failed, ""] if failed else [])]
+    lines += ["| side | versions | command |", "|---|---|---|"]
+    lines += [f"| `{side}` | {versions[side]} | `{r['command']}` |" for side, r in sorted(first.items())]
+    return [*lines, "", *_machines(runs)]
+
+
+def _comparing(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What comparing every recipe costs in full fine-tuning runs."""
+    lines = ["## Comparing", "", *COMPARING.splitlines(), ""]
+    lines += ["| cell | seed | rows | recipes | comparing | one full run | ratio | commands | target | reached |"]
+    lines += ["|" + "---|" * 10]
+    for e in entries.values():
+        times = f"{e['compare']['wall_s']:.0f} s | {e['one_run_s']:.0f} s"
+        ratios = f"{e['ratio']:.2f} | {e['ratio_of_commands']:.2f}"
+        met = "yes" if e["reached"] else "**no**"
+        rows = f"| {e['cell']} | {e['seed']} | {e['domain']['train']} | {e['recipes']} |"
+        lines.append(f"{rows} {times} | {ratios} | ≤ {e['most']:.1f} | {met} |")
+    return [*lines, "", *_machines(entries)]
+
+
+def _scaling(entries: Mapping[str, Any]) -> list[str]:
+    """Time and memory by the number of rows."""
+    lines = ["## Scaling", "", *SCALING.splitlines(), ""]
+    lines += ["| rows | source | reading | in all | memory | accuracy on validation |", "|---|---|---|---|---|---|"]
+    for r in entries["runs"].values():
+        done = f"{r['reading_s']:.0f} s | {r['seconds']:.0f} s" if "seconds" in r else f"| failed, exit {r['exit']}"
+        accuracy = f"{r['validation']:.3f}" if "validation" in r else ""
+        lines.append(f"| {r['rows']} {r['kind']} | `{r['source']}` | {done} | {r['peak_mb']:.0f} MiB | {accuracy} |")
+    lines += ["", "| growth | value | target | reached |", "|---|---|---|---|"]
+    for g in entries["growth"]:
+        lines.append(f"| {g['what']} | {g['value']:.2f} | ≤ {g['most']:.2f} | {'yes' if g['reached'] else '**no**'} |")
+    return [*lines, "", *_machines(entries["runs"])]
+
+
+SECTIONS = {
+    "comparing": _comparing, "defaults": _defaults, "extraction": _extraction, "prior": _prior, "scaling": _scaling,
+    "worlds": _worlds,
+}  # fmt: skip
 
 
 def _row(entry: Mapping[str, Any]) -> str:

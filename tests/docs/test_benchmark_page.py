@@ -72,3 +72,56 @@ def test_page_of_extraction(tmp_path: Path) -> None:
         "| 1.031 | ≤ 1.05 | yes |"
     ) in page.splitlines()
     assert "| float16 | `embedded:minilm` | 4.8e-04 | 2.0e-03 | 0.10% |" in page.splitlines()
+
+
+def page_of(tmp_path: Path, name: str, results: object) -> list[str]:
+    """The lines of the page where one file of results is all there is."""
+    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
+    shutil.copy(ROOT / "benchmarks" / "report.py", tmp_path / "benchmarks")
+    (tmp_path / "benchmarks" / "results" / f"{name}.json").write_text(json.dumps(results), encoding="utf-8")
+    return runpy.run_path(str(tmp_path / "benchmarks" / "report.py"))["page"]().splitlines()
+
+
+def test_page_against_a_peer(tmp_path: Path) -> None:
+    run = {"machine": MACHINE, "cell": "notes_8", "command": "run notes", "exit": 0}
+    runs = {
+        "notes_8/0/landbridge": run | {"seed": 0, "side": "landbridge"},
+        "notes_8/0/peer:default": run | {"seed": 0, "side": "peer:default", "versions": {"peer": "1.2", "torch": "2"}},
+        "notes_8/1/peer:default": run | {"seed": 1, "side": "peer:default", "exit": -9, "error": ["out of memory"]},
+    }
+    compared = {
+        "cell": "notes_8", "ours": "landbridge", "theirs": "peer:default", "seeds": [0], "rows": 100, "cut": 1,
+        "accuracy": [0.81, 0.8], "difference": 0.01, "interval": [-0.02, 0.04], "wall_s": [40.2, 100.4],
+        "wall_ratio": 0.4, "over_budget": [0.9, 1.25], "peak_mb": [900.4, 1200.0],
+    }  # fmt: skip
+    lines = page_of(tmp_path, "versus_setfit", {"runs": runs, "compared": [compared]})
+    assert (
+        "| notes_8 | `landbridge` | `peer:default`, 1 cut | 1 | 0.810 | 0.800 | +0.010 [-0.020, +0.040] | 40 s | 100 s "
+        "| 0.40 | 900 MiB | 1200 MiB | 0.90, 1.25 |"
+    ) in lines
+    assert "- `notes_8/1/peer:default`: exit -9;" in lines
+    assert "  out of memory" in lines
+    assert "| `peer:default` | peer 1.2, torch 2 | `run notes` |" in lines
+    assert any("half of SetFit's wall time" in line for line in lines)
+    columns = {line.count("|") for line in lines if line.startswith(("| cell | ours", "| notes_8"))}
+    assert columns == {14}
+
+
+def test_page_of_comparing_and_scaling(tmp_path: Path) -> None:
+    entry = {
+        "machine": MACHINE, "cell": "notes", "seed": 2, "domain": {"train": 800, "folds": 1, "pairs": 3}, "recipes": 9,
+        "compare": {"wall_s": 150.4}, "one_run_s": 60.2, "ratio": 2.498, "ratio_of_commands": 1.2, "most": 2.0,
+        "reached": False,
+    }  # fmt: skip
+    lines = page_of(tmp_path / "one", "comparing", {"notes/2": entry})
+    assert "| notes | 2 | 800 | 9 | 150 s | 60 s | 2.50 | 1.20 | ≤ 2.0 | **no** |" in lines
+    run = {"machine": MACHINE, "kind": "texts", "rows": 1000, "source": "embedded:minilm", "exit": 0, "peak_mb": 612.3}
+    runs = {
+        "texts/1000": run | {"reading_s": 1.2, "seconds": 10.4, "validation": 0.912},
+        "texts/10000": run | {"rows": 10000, "exit": -9, "error": ["killed"]},
+    }
+    growth = [{"what": "time", "value": 9.94, "most": 10.5, "reached": True}]
+    lines = page_of(tmp_path / "two", "scaling", {"runs": runs, "growth": growth})
+    assert "| 1000 texts | `embedded:minilm` | 1 s | 10 s | 612 MiB | 0.912 |" in lines
+    assert "| 10000 texts | `embedded:minilm` | | failed, exit -9 | 612 MiB |  |" in lines
+    assert "| time | 9.94 | ≤ 10.50 | yes |" in lines
