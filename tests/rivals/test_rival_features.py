@@ -17,7 +17,8 @@ from landbridge.core import registry
 from landbridge.core.domain import Domain
 from landbridge.core.errors import DataError
 from landbridge.core.examples import Sound
-from landbridge.rivals.columns import Columns, date_parts, number
+from landbridge.nn.cell_values import date_parts, number
+from landbridge.rivals.columns import Columns
 from landbridge.rivals.inner import Goal, folds
 from landbridge.rivals.kernels import PLACES, Kernels, plan, responses
 from landbridge.rivals.linear import fit_ridge, logit_factor, loss_and_slope

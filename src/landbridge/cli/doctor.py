@@ -46,6 +46,9 @@ def doctor(json: o.Json = False) -> None:
             except LandbridgeError as error:
                 broken.append(str(error))
         say(group, not broken, "; ".join(broken) or ", ".join(registry.names(group)))
+    for scheme in registry.names("sources"):
+        for told in getattr(registry.find("sources", scheme), "lacking", list)():
+            say("source", True, told)
     for module, extra in EXTRAS.items():
         there = importlib.util.find_spec(module) is not None
         say(f"extra {extra}", True, "installed" if there else f"not installed: pip install 'landbridge[{extra}]'")

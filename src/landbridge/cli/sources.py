@@ -21,7 +21,12 @@ def sources(json: o.Json = False) -> None:
     for scheme in registry.names("sources"):
         source = registry.find("sources", scheme)()
         found.append(
-            {"scheme": f"{scheme}:", "about": (source.__doc__ or "").strip().splitlines()[0], "known": source.known()}
+            {
+                "scheme": f"{scheme}:",
+                "about": (source.__doc__ or "").strip().splitlines()[0],
+                "known": source.known(),
+                "lacking": getattr(source, "lacking", list)(),
+            }
         )
     if json:
         show.print_json(found)
@@ -31,3 +36,5 @@ def sources(json: o.Json = False) -> None:
         for known in entry["known"]:
             about = ", ".join(f"{k} {v}" for k, v in known.items() if k != "address" and v not in (None, ""))
             print(f"    {known['address']}  ({about})")
+        for told in entry["lacking"]:
+            print(f"    {told}")

@@ -118,6 +118,11 @@ def _limits(evidence: Mapping[str, Any]) -> str:
     lines = [f"- {_safe(f['detail'])}" for f in bad[:20]]
     if (evidence.get("gain") or {}).get("verdict") == "loss":
         lines.insert(0, "- Transfer did not pay on this data: a control without it was better.")
+    if evidence.get("held_rows"):
+        lines.append(
+            f"- The artifact holds {evidence['held_rows']} training rows: their labels, and their columns as scaled "
+            "numbers, from which the values can nearly be read back. Pass it on only where those rows may go."
+        )
     lines.append(
         "- An input of another kind than the training data still gets an answer; probabilities do not warn of it."
     )

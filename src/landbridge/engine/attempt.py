@@ -26,6 +26,7 @@ from landbridge.engine.feed import Feed
 from landbridge.engine.loop import Loop, Progression, Tell, Watch
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor
 from landbridge.engine.workshop import Road, Workshop
+from landbridge.nn.context_head import ContextHead
 from landbridge.nn.heads import Head
 from landbridge.nn.strong_views import strong_views
 
@@ -41,7 +42,14 @@ class Solves(Protocol):
     """An objective that can fill a head in closed form."""
 
     def solve(
-        self, features: torch.Tensor, target: torch.Tensor, task: Task, head: Head, *, seed: int, groups: Any
+        self,
+        features: torch.Tensor,
+        target: torch.Tensor,
+        task: Task,
+        head: Head | ContextHead,
+        *,
+        seed: int,
+        groups: Any,
     ) -> dict[str, Any]: ...
 
 
@@ -204,7 +212,7 @@ class Run:
                 features = np.concatenate([features, self._features_of(examples)])
                 target = np.concatenate([target, known.astype(target.dtype)])
         head = self.model.head
-        assert isinstance(head, Head)
+        assert isinstance(head, (Head, ContextHead))
         pair = torch.from_numpy(features), torch.from_numpy(np.ascontiguousarray(target))
         objective.solve(*pair, domain.task, head, seed=self.order.seed, groups=groups)
         self.model.to(self.workshop.device)

@@ -17,6 +17,7 @@ from landbridge.core.insert import put_back
 from landbridge.core.model import Body, Example, Model, weights_hash
 from landbridge.engine.memory import batched
 from landbridge.engine.supply import in_order
+from landbridge.nn.context_head import ContextHead, head_of
 from landbridge.nn.heads import Head
 
 CHUNK = 512  # examples held at a time
@@ -68,7 +69,7 @@ class ModelPredictor:
             original = open_source(self.source).net.state_dict()
             arrays = {n: a for n, a in arrays.items() if not np.array_equal(a, original[n[5:]].numpy())}
         head = self.model.head
-        assert isinstance(head, Head)
+        assert isinstance(head, (Head, ContextHead))
         for prefix, module in (("inserts/", body.inserts), ("head/", head)):
             arrays |= {f"{prefix}{n}": t.detach().cpu().numpy() for n, t in module.state_dict().items()}
         facts = {
@@ -115,7 +116,7 @@ def rebuild(
     body = bridge.connect(body, facts["facts"])
     put_back(body, facts.get("inserts", ()))
     _fill(body.inserts, "inserts/", arrays, "inserts of the artifact", strict=True)
-    head = Head.from_spec(facts["head"])
+    head = head_of(facts["head"], body.net)
     _fill(head, "head/", arrays, "head of the artifact", strict=True)
     model = Model(body, head, taps=facts["taps"])
     return ModelPredictor(

@@ -17,6 +17,7 @@ from landbridge.core.errors import UsageError
 from landbridge.core.model import Body, Example, Model
 from landbridge.core.parts import choice, flag, part, real
 from landbridge.core.seeds import stream
+from landbridge.nn.context_head import ContextHead
 from landbridge.nn.heads import Head
 from landbridge.objectives.closed_form import Order, solved
 
@@ -84,7 +85,7 @@ class Supervised:
         features: Tensor,
         target: Tensor,
         task: Task,
-        head: Head,
+        head: Head | ContextHead,
         *,
         seed: int,
         groups: np.ndarray | None = None,
@@ -94,8 +95,12 @@ class Supervised:
 
         `kind` (a solver of the wish) overrules the head's wish; `groups` stay together in cross-validation.
         """
-        wish = head.wish if kind == "auto" else replace(head.wish, solver=kind)
         balanced = task.class_weight(target.numpy()) if self.weights == "balanced" else None
+        if isinstance(head, ContextHead):
+            if task.part_name != "classify":
+                raise UsageError(f"probe: head 'context' tells classes apart, the task is {task.part_name}; use auto")
+            return head.fill(features, target, seed=stream(seed, "context") % 2**32, class_weight=balanced)
+        wish = head.wish if kind == "auto" else replace(head.wish, solver=kind)
         order = Order(task=task, wish=wish, smoothing=self.smoothing, class_weight=balanced, groups=groups)
         solution = solved(order, features, target, stream(seed, "solve") % 2**32)
         if solution.support is not None:

@@ -69,9 +69,12 @@ def scratch(recipe: Recipe, modality: str) -> Recipe:
 
     Batch norms bear ten times the rate at which such a body is tuned, 0.002. Without them, as in transformers, such a
     rate ends at the share of the largest class: they begin from a head solved on random features and take twice the
-    tuning rate, 0.0001 (training rows of three text sets, `benchmarks/defaults.py scratch`).
+    tuning rate, 0.0001 (training rows of three text sets, `benchmarks/defaults.py scratch`). A network that learns in
+    context is not trained on a table at all: without its knowledge there is a convex head on the same scaled columns.
     """
     source = recipe.source if recipe.source.startswith("scratch:") else f"scratch:{recipe.source}"
+    if codec.text(recipe.stages[-1].tuning).startswith("probe(head='context'") if recipe.stages else False:
+        return single(source, recipe.bridge, "probe(head='logistic')")
     bare = open_source(source, weights=False, modality=modality)
     normed = batch_normed(bare)
     moved = f"full(layer_decay=1.0, head_scale=1.0, norm_statistics='moving', haste={10.0 if normed else 2.0})"
@@ -112,6 +115,9 @@ def propose(domain: Domain, sources: Sequence[tuple[str, str]]) -> list[Candidat
             found += _ways(domain, address, reads, part("bridges", BRIDGES.get(name, name)))
     if refused and not found:
         raise UsageError(f"no bridge leads from {modality} to the given sources ({'; '.join(refused)}); choose another")
+    if sources and not found:
+        asked, task = ", ".join(address for address, _ in sources), domain.task
+        raise UsageError(f"{asked}: not made for {task.part_name} with {task.outputs} outputs; choose another source")
     return sorted(found, key=lambda c: _cost(c.recipe))
 
 
@@ -122,7 +128,18 @@ def _ways(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candidat
         base = Recipe(source=source, bridge=bridge, stages=())
         reason = "no pretrained source was given: an architecture by itself"
         return [Candidate(recipe=scratch(base, domain.modality.part_name), role="scratch", reason=reason)]
+    if reads == "columns":
+        return _in_context(domain, source, bridge, n)
     return [*_probes(domain, source, reads, bridge, n), *_tuned(domain, source, reads, bridge)]
+
+
+def _in_context(domain: Domain, source: str, bridge: Any, n: int) -> list[Candidate]:
+    """What a network that learns in context is for: classes, as many as it can tell apart; nothing is tuned."""
+    net = open_source(source, weights=False, modality=domain.modality.part_name).net
+    if domain.task.part_name != "classify" or domain.task.outputs > net.shape.classes:
+        return []
+    reason = f"{n} labelled rows are read beside each new one by a network that learnt on generated tables how to"
+    return [Candidate(recipe=single(source, bridge, "probe(head='context')"), reason=reason)]
 
 
 def _probes(domain: Domain, source: str, reads: str, bridge: Any, n: int) -> list[Candidate]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from landbridge.nn.cell_values import DATE_PARTS, category, date_parts, frequent, guess, number
 from landbridge.rivals.tfidf import Counter
 
 Row = Mapping[str, Any]
-MOST_CATEGORIES = 250  # a histogram has 255 bins; rarer categories share one
 TEXT_TERMS, TEXT_WIDTH = 5_000, 16
-_DATE_PARTS = ("days", "year", "month", "day", "weekday", "hour")
 
 
 @dataclass(frozen=True)
@@ -38,16 +36,16 @@ class Columns:
         names = list(dict.fromkeys(name for row in rows for name in row))
         sorted_out: dict[str, list[str]] = {"number": [], "category": [], "date": [], "text": []}
         for name in names:
-            kind = kinds.get(name) or _guess([row.get(name) for row in rows])
+            kind = kinds.get(name) or guess([row.get(name) for row in rows])
             sorted_out[kind if kind in sorted_out else "category"].append(name)
-        categories = {name: _frequent([row.get(name) for row in rows]) for name in sorted_out["category"]}
+        categories = {name: frequent([row.get(name) for row in rows]) for name in sorted_out["category"]}
         texts = {name: _directions([_text(row.get(name)) for row in rows], seed) for name in sorted_out["text"]}
         return cls(categories, sorted_out["number"], sorted_out["date"], texts)
 
     @property
     def categorical(self) -> np.ndarray:
         """Which of the F features are categories."""
-        width = len(self.numbers) + len(_DATE_PARTS) * len(self.dates)
+        width = len(self.numbers) + len(DATE_PARTS) * len(self.dates)
         width += sum(axes.shape[1] for _, axes in self.texts.values())
         return np.arange(len(self.categories) + width) < len(self.categories)
 
@@ -56,11 +54,11 @@ class Columns:
         parts: list[np.ndarray] = [np.zeros((len(rows), 0))]
         for name, known in self.categories.items():
             code = {value: float(place) for place, value in enumerate(known)}
-            parts.append(np.array([code.get(_category(row.get(name)), math.nan) for row in rows])[:, None])
+            parts.append(np.array([code.get(category(row.get(name)), math.nan) for row in rows])[:, None])
         for name in self.numbers:
             parts.append(np.array([number(row.get(name)) for row in rows])[:, None])
         for name in self.dates:
-            parts.append(np.array([date_parts(row.get(name)) for row in rows]).reshape(len(rows), len(_DATE_PARTS)))
+            parts.append(np.array([date_parts(row.get(name)) for row in rows]).reshape(len(rows), len(DATE_PARTS)))
         for name, (counter, axes) in self.texts.items():
             parts.append(np.asarray(counter.rows([_text(row.get(name)) for row in rows]) @ axes, np.float64))
         return np.concatenate(parts, axis=1)
@@ -82,54 +80,6 @@ class Columns:
             for place, (name, terms) in enumerate(facts["texts"].items())
         }
         return cls(dict(facts["categories"]), list(facts["numbers"]), list(facts["dates"]), texts)
-
-
-def number(value: Any) -> float:
-    """A number, also one written as text; NaN where it is none or infinite."""
-    if value is None:
-        return math.nan
-    if isinstance(value, str):
-        value = {"true": "1", "false": "0"}.get(value.strip().lower(), value)
-    try:
-        found = float(value)
-    except ValueError:
-        return math.nan
-    return found if math.isfinite(found) else math.nan
-
-
-def date_parts(value: Any) -> list[float]:
-    """Days since 1970, year, month, day, weekday (Monday 0), hour of an ISO text; NaN where it is none."""
-    try:
-        moment = datetime.datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        return [math.nan] * len(_DATE_PARTS)
-    hour = moment.hour + moment.minute / 60.0
-    days = moment.toordinal() - datetime.date(1970, 1, 1).toordinal() + hour / 24.0
-    return [days, *map(float, (moment.year, moment.month, moment.day, moment.weekday())), hour]
-
-
-def _guess(values: Sequence[Any]) -> str:
-    """Numbers where every known value reads as one, else categories."""
-    known = [v for v in values if v is not None and v == v]
-    return "number" if known and not any(math.isnan(number(v)) for v in known) else "category"
-
-
-def _category(value: Any) -> str | None:
-    if value is None or value != value:
-        return None
-    return value if isinstance(value, str) else f"{float(value):g}"
-
-
-def _frequent(values: Sequence[Any]) -> list[str]:
-    """Categories by falling frequency, ties by name."""
-    counts: dict[str, int] = {}
-    for value in values:
-        name = _category(value)
-        if name is not None:
-            counts[name] = counts.get(name, 0) + 1
-    return sorted(counts, key=lambda name: (-counts[name], name))[:MOST_CATEGORIES]
 
 
 def _text(value: Any) -> str:

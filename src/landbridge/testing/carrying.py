@@ -93,7 +93,7 @@ def _check_crossing(bridge: Bridge, body: Body, domain: Domain) -> None:
             outputs.append(Model(joined, Head(joined.width, 1)).eval().features(inputs))
         assert joined.reads == domain.modality.part_name, f"{name}: the body reads {joined.reads} afterwards"
         json.dumps(joined.prepare.spec())
-    assert outputs[0].shape == (4, body.width) and torch.equal(*outputs), f"{name}: the same facts, other numbers"
+    assert outputs[0].shape == (4, joined.width) and torch.equal(*outputs), f"{name}: the same facts, other numbers"
 
 
 def _inputs(body: Body) -> dict[str, torch.Tensor]:

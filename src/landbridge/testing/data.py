@@ -17,10 +17,12 @@ _RATE = 8000
 
 
 def toy_examples(modality: str, rows: int = 32, classes: int = 2, seed: int = 0) -> tuple[list[Any], np.ndarray]:
-    """Examples of "text", "image", "audio", "table" or "series", and the class of each, N int64."""
+    """Examples of "text", "image", "audio", "table", "series" or "columns" (cells), and the class of each, N int64."""
     generator = numpy_generator(seed, "toy", modality)
     labels = np.arange(rows, dtype=np.int64) % classes
-    make = {"text": _text, "image": _image, "audio": _sound, "table": _row, "series": _series}[modality]
+    make = {"text": _text, "image": _image, "audio": _sound, "table": _row, "series": _series, "columns": _cells}[
+        modality
+    ]
     return [make(int(label), generator) for label in labels], labels
 
 
@@ -68,6 +70,12 @@ def _sound(label: int, generator: np.random.Generator) -> Sound:
 
 def _row(label: int, generator: np.random.Generator) -> dict[str, Any]:
     return {"size": float(label + 0.2 * generator.standard_normal()), "colour": ["red", "blue"][generator.integers(2)]}
+
+
+def _cells(label: int, generator: np.random.Generator) -> np.ndarray:
+    cells = np.zeros((8, 4))
+    cells[:, :2] = 0.5 * generator.standard_normal((8, 2)) + label
+    return cells
 
 
 def _series(label: int, generator: np.random.Generator) -> np.ndarray:

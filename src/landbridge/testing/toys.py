@@ -19,8 +19,11 @@ from landbridge.core.seeds import torch_generator
 from landbridge.nn.heads import Head
 from landbridge.nn.image_prepare import ImagePrepare
 from landbridge.nn.strong_views import strong_views
+from landbridge.nn.table_net import TableNet, TableShape
+from landbridge.sources.tables import TableBody
 from landbridge.testing.data import toy_domain, toy_examples
 
+TOY_TABLE = TableShape(cell_width=8, cell_layers=1, row_width=16, row_layers=1, head_width=8, marks=4)
 _VOCABULARY, _WIDTH, _LENGTH, _SIDE = 64, 16, 12, 16
 
 
@@ -180,7 +183,11 @@ class _Words:
 
 def toy_body(reads: str = "text", seed: int = 0) -> Body:
     """A tiny body that reads "text" (a transformer) or "image" (convolutions with batch norm), as if pretrained, or
-    "table" (the first behind a bridge that puts rows into words)."""
+    "table" (the first behind a bridge that puts rows into words), or "columns" (a network that learns in context)."""
+    if reads == "columns":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return TableBody(TableNet(TOY_TABLE), "toy:columns", {"licence": "none"}).eval()
     if reads == "table":
         bridge, domain = registry.find("bridges", "describe")(), toy_domain("table")
         text = toy_body("text", seed)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from landbridge.core.contracts import Handle
 from landbridge.core.model import Model
 from landbridge.core.parts import choice, part, whole
+from landbridge.nn.context_head import ContextHead, context_head
 from landbridge.nn.heads import Head, Wish
 from landbridge.tunings.freeze import freeze, head_groups, release
 
@@ -18,11 +21,21 @@ class Probe:
 
     With `taps` the features of that many depths before the end are pooled as well and concatenated; they help where
     the last layer is too specialised, and cost width. With very few labels a class, "centroid" (the nearest class mean)
-    and "cache" (the labelled rows themselves, by likeness) fit nothing that could be overfitted.
+    and "cache" (the labelled rows themselves, by likeness) fit nothing that could be overfitted. "context" keeps the
+    rows for a source that learns in context, which reads them beside each row that it is asked about.
     """
 
     head: str = choice(
-        "auto", "auto", "logistic", "lda", "ridge", "kernel", "centroid", "cache", help="how the head is solved"
+        "auto",
+        "auto",
+        "logistic",
+        "lda",
+        "ridge",
+        "kernel",
+        "centroid",
+        "cache",
+        "context",
+        help="how the head is solved",
     )
     taps: int = whole(0, 0, 16, help="how many earlier depths are read beside the last")
     normalise: str = choice("auto", "auto", "yes", "no", help="divide each feature row by its length")
@@ -30,6 +43,10 @@ class Probe:
 
     def attach(self, model: Model) -> Handle:
         """Freeze all but the head and tell the head how it is to be solved."""
+        if self.head == "context":
+            model.head = context_head(model.body.net, model.body.width, _outputs(model.head), model.body.address)
+        elif isinstance(model.head, ContextHead):
+            model.head = Head(model.body.width, model.head.outputs)
         self._tap(model)
         freeze(model)
         if isinstance(model.head, Head):
@@ -54,3 +71,9 @@ class Probe:
         old, model.taps = model.head, taps
         head = Head(model.body.width * (1 + len(taps)), old.outputs, normalise=old.normalise, dropout=old.dropout.p)
         model.head = head.to(old.weight.device)
+
+
+def _outputs(head: nn.Module) -> int:
+    """C of the head that is there."""
+    assert isinstance(head, (Head, ContextHead))
+    return head.outputs
