@@ -36,12 +36,17 @@ DATA = """\
 `--data` is a folder of public sets, one folder each: hymenoptera (ants and bees), magnetic_tile (Huang et al. 2018),
 bccd_cells (blood cells), banking77 (Casanueva et al. 2020), sst2 (Socher et al. 2013), ag_news_test (Zhang et al. 2015,
 the test file split again), amazon_multidomain (Blitzer et al. 2007), fsdd (spoken digits), tables of UCI and the like
-(tab_adult, tab_german_credit, tab_wine_quality_red and more), and ucr (ECG200, GunPoint and ItalyPowerDemand of the UCR
-archive). `--weights` is a folder with MobileNetV2 1.0 224 and MobileNetV1 0.25 128 in transformers' layout, and for
-fastai with the same MobileNetV2 in timm's. Peers are installed by `benchmarks/peers/install.py`. Cells whose data is
-absent are skipped and said.
+(tab_adult, tab_german_credit, tab_wine_quality_red and more), usps and mnist_t10k (digits), office_caltech10 (Gong et
+al. 2012), and ucr (sets of the UCR archive). `--weights` is a folder with MobileNetV2 1.0 224 and MobileNetV1 0.25 128
+in transformers' layout, and for fastai with the same MobileNetV2 in timm's. Peers are installed by
+`benchmarks/peers/install.py`. Cells whose data is absent are skipped and said.
 """
 
+
+EMBEDDED = """\
+What `embedded:pictures` carries over, by `benchmarks/embedded.py`: accuracies on test rows, over seeds. Transfer is the
+frozen encoder or the tuned one, whichever was better on validation rows; the rival learns the modality cheaply without
+transfer. Sets have fewer labels a class where they have no more. Intervals are paired, at 95 %, over test rows."""
 
 DEFAULTS = """\
 From `benchmarks/defaults.py`: every setting tried on training rows alone, the sets' own test rows left out. Regret is
@@ -103,6 +108,27 @@ def _prior(entries: Mapping[str, Any]) -> list[str]:
     for t in entries["trials"]:
         figures = f"{t['labels']:.0f} | {t['saved']:+.2f} | {t['expected']:+.2f} | {t['spread']:.2f}"
         lines.append(f"| {t['cell']} | {t['tuning']} | {figures} |")
+    return [*lines, ""]
+
+
+def _embedded(entries: Mapping[str, Any]) -> list[str]:
+    """What the embedded encoder carries over, cell by cell, and the figures that it is judged by."""
+    judged, cells = entries["verdict"], entries["cells"]
+    lines = ["## Embedded", "", EMBEDDED, ""]
+    gains = len(cells) - len(judged["no_gain_over_scratch"])
+    lines.append(f"- Gain over scratch beyond the interval: {gains} of {len(cells)} cells.")
+    lines.append(f"- Above the rival: {judged['share_above_rival']:.0%} of the cells.")
+    if "share_of_imagenet" in judged:
+        lines.append(f"- Frozen, as a share of frozen ImageNet weights: {judged['share_of_imagenet']:.3f}.")
+    ways = ("frozen", "tuned", "scratch", "rival", "imagenet")
+    titles = ("cell, labels a class", *ways, "transfer over scratch", "over rival", "frozen over imagenet")
+    lines += ["", "| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    for name, cell in cells.items():
+        figures = [f"{cell['accuracy'][w]:.3f}" if w in cell["accuracy"] else "" for w in ways]
+        for pair in ("transfer over scratch", "transfer over rival", "frozen over imagenet"):
+            found = cell.get(pair)
+            figures.append(f"{found['value']:+.3f} {_interval(found['interval'], '+')}" if found else "")
+        lines.append(f"| {name.replace('/', ', ')} | " + " | ".join(figures) + " |")
     return [*lines, ""]
 
 
@@ -232,8 +258,8 @@ def _scaling(entries: Mapping[str, Any]) -> list[str]:
 
 
 SECTIONS = {
-    "comparing": _comparing, "defaults": _defaults, "extraction": _extraction, "prior": _prior, "scaling": _scaling,
-    "worlds": _worlds,
+    "comparing": _comparing, "defaults": _defaults, "embedded": _embedded, "extraction": _extraction, "prior": _prior,
+    "scaling": _scaling, "worlds": _worlds,
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ of the others; what minimises that cross-entropy is the Bayesian answer under th
 arXiv:2112.10510). AdamW, warm-up and cosine, bfloat16. `OUT/checkpoint.safetensors` is written every
 few minutes, and the same command goes on from it to the same weights bit for bit; `OUT/log.jsonl` tells loss and
 validation. At the end OUT holds `tables.safetensors` and `tables.json`, which `--source tables:OUT` opens, and which
-become `embedded:tables` when they are copied to `src/landbridge/sources/embedded_models/weights/`.
+become `embedded:tables` when they are copied to `src/landbridge/sources/weights/tables/`.
 
 Expected: README.md beside this file says what two CPU cores reach.
 """

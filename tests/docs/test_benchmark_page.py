@@ -125,3 +125,22 @@ def test_page_of_comparing_and_scaling(tmp_path: Path) -> None:
     assert "| 1000 texts | `embedded:minilm` | 1 s | 10 s | 612 MiB | 0.912 |" in lines
     assert "| 10000 texts | `embedded:minilm` | | failed, exit -9 | 612 MiB |  |" in lines
     assert "| time | 9.94 | ≤ 10.50 | yes |" in lines
+
+
+def test_page_of_the_embedded_encoder(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
+    shutil.copy(ROOT / "benchmarks" / "report.py", tmp_path / "benchmarks")
+    cell = {
+        "machine": MACHINE,
+        "accuracy": {"rival": 0.5, "frozen": 0.61, "tuned": 0.7, "scratch": 0.4, "transfer": 0.69},
+        "transfer over scratch": {"value": 0.29, "interval": [0.2, 0.38]},
+        "transfer over rival": {"value": 0.19, "interval": [-0.01, 0.39]},
+    }
+    judged = {"no_gain_over_scratch": [], "share_above_rival": 1.0}
+    results = tmp_path / "benchmarks" / "results" / "embedded.json"
+    results.write_text(json.dumps({"cells": {"usps/10": cell}, "verdict": judged}), encoding="utf-8")
+    page = runpy.run_path(str(tmp_path / "benchmarks" / "report.py"))["page"]()
+    assert "- Gain over scratch beyond the interval: 1 of 1 cells." in page.splitlines()
+    assert (
+        "| usps, 10 | 0.610 | 0.700 | 0.400 | 0.500 |  | +0.290 [+0.200, +0.380] | +0.190 [-0.010, +0.390] |  |"
+    ) in page.splitlines()

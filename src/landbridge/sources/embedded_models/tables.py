@@ -8,7 +8,7 @@ from landbridge.sources.embedded_model import EmbeddedModel
 from landbridge.sources.tables import CARD, WEIGHTS, open_folder, rebuild
 from landbridge.sources.weights_file import json_file
 
-FOLDER = Path(__file__).parent / "weights"
+FOLDER = Path(__file__).parent.parent / "weights" / "tables"
 
 
 def folder() -> Path | None:
