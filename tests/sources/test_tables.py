@@ -53,7 +53,8 @@ def test_an_installation_without_weights_does_not_offer_it_and_says_so(tmp_path,
 def test_with_weights_it_is_offered_and_verified(folder, monkeypatch):
     monkeypatch.setattr(tables, "FOLDER", folder)
     monkeypatch.setitem(models(), "tables", tables.model())
-    assert "embedded:tables" in [k["address"] for k in Embedded().known()] and not any(
+    assert "embedded:tables" in [k["address"] for k in Embedded().known()]
+    assert not any("tables" in told for told in Embedded().lacking())
         "tables" in told for told in Embedded().lacking()
     )
     testing.check_source(Embedded(), "tables")
