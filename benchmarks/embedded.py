@@ -157,7 +157,7 @@ def divided(domain: Domain, cell: Cell, labels: int, seed: int) -> tuple[Pair, n
         held = max(1, round(CHOOSING * len(own))) if len(own) > 1 else 0
         choose.append(own[:held])
         fit.append(own[held:])
-    return Pair(np.sort(np.concatenate(fit)), np.sort(np.concatenate(choose))), test
+    return Pair(train=np.sort(np.concatenate(fit)), validation=np.sort(np.concatenate(choose))), test
 
 
 def recipes(modality: str, weights: Path | None) -> dict[str, Recipe]:
