@@ -55,8 +55,6 @@ def test_with_weights_it_is_offered_and_verified(folder, monkeypatch):
     monkeypatch.setitem(models(), "tables", tables.model())
     assert "embedded:tables" in [k["address"] for k in Embedded().known()]
     assert not any("tables" in told for told in Embedded().lacking())
-        "tables" in told for told in Embedded().lacking()
-    )
     testing.check_source(Embedded(), "tables")
     assert find("tables").parameters == sum(p.numel() for p in Embedded().open("tables").net.parameters())
     with (folder / WEIGHTS).open("r+b") as file:
