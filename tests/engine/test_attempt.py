@@ -7,6 +7,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,6 +190,48 @@ def test_a_scratch_body_is_probed_with_its_own_weights(make: Make, seed: int) ->
     done = run(make(domain), "scratch:convnet", "probe", seed=seed)
     exact = done.predictor.predict(domain.examples(domain.folds[0].pairs[0].validation))
     assert np.abs(exact - done.output).max() < 0.1 * (1 + np.abs(exact).max())
+
+
+@pytest.mark.parametrize(
+    ("tunings", "share"), [(("probe",), 1.0), (("probe", "full"), 0.5), (("partial(1)", "probe"), math.inf)]
+)
+def test_reading_features_of_its_own_leaves_time_for_what_follows(
+    make: Make, tunings: tuple[str, ...], share: float
+) -> None:
+    workshop, given = make(toy_domain("image", rows=24)), list[float]()
+    real = workshop.watching
+
+    def told(road, ends):
+        given.append(ends - time.monotonic())
+        return real(road, ends)
+
+    workshop.watching = told
+    length = {} if tunings == ("probe",) else {"epochs": 1}
+    run(workshop, "scratch:convnet", *tunings, seed=5, seconds=1000.0, **length)
+    assert share * 1000 - 60 <= given[-1] <= share * 1000
+
+
+def test_features_that_would_be_read_for_too_long_end_the_trial(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop = make(toy_domain("image", rows=120))
+    monkeypatch.setattr(workshop_file, "PATIENCE", 0.0)
+    with pytest.raises(OutOfTimeError, match="would take"):
+        run(workshop, "scratch:convnet", "probe", "full", seed=5, seconds=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("took", "share", "ended"), [(1.0, 1e-3, False), (2.0, 0.01, True), (60.0, 0.5, True), (90.0, 0.8, False)]
+)
+def test_reading_may_be_the_later_the_more_is_read(
+    make: Make, monkeypatch: pytest.MonkeyPatch, took: float, share: float, ended: bool
+) -> None:
+    """By hand, of 100 s: after 1 s nobody knows; 200 s; 120 s where 110 would do; 112.5 s where 116 would do."""
+    now, workshop = [0.0], make(toy_domain("image", rows=24))
+    road = workshop.road("scratch:convnet", NATIVE, np.arange(24))
+    monkeypatch.setattr(workshop_file.time, "monotonic", lambda: now[0])
+    watch = workshop.watching(road, 100.0)
+    now[0] = took
+    with pytest.raises(OutOfTimeError) if ended else nullcontext():
+        watch(share, 10)
 
 
 def test_refits_keep_the_lengths_they_are_given(make: Make, encoder: str) -> None:

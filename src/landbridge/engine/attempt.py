@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -190,7 +191,7 @@ class Run:
         states = [o.begin(self.model, domain, order.train, self.memory) for o in stage.objectives]
         solver = stage.objectives[0]
         if handle.closed_form and len(stage.objectives) == 1 and isinstance(solver, Solves):
-            self._solve(solver)
+            self._solve(solver, last=number + 1 == len(order.recipe.stages))
         else:
             self._train(number, stage, handle, states)
             self.pristine = False
@@ -201,10 +202,10 @@ class Run:
             self.adapter = stage.tuning.export(self.model, self.order.recipe.source)
         stage.tuning.merge(self.model)
 
-    def _solve(self, objective: Solves) -> None:
+    def _solve(self, objective: Solves, *, last: bool) -> None:
         """Fill the head in closed form on features, which a pristine body shares with every other recipe."""
         domain, rows = self.workshop.domain, self.order.train
-        features, target = self._features(rows), domain.targets[rows]
+        features, target = self._features(rows, last=last), domain.targets[rows]
         groups = None if domain.groups is None else domain.groups[rows]
         if isinstance(objective, Suggests) and groups is None:
             examples, known = objective.extra(self.model.body, domain.task)
@@ -217,10 +218,15 @@ class Run:
         objective.solve(*pair, domain.task, head, seed=self.order.seed, groups=groups)
         self.model.to(self.workshop.device)
 
-    def _features(self, rows: np.ndarray) -> np.ndarray:
+    def _features(self, rows: np.ndarray, *, last: bool = True) -> np.ndarray:
         if self.pristine:
             return self.workshop.features(self.road, self.model.taps, rows, ends=self.ends)
-        return _pass(self.model, self.road, rows, self.workshop.device, features=True)
+        # features of weights of its own serve this trial alone: they may take half of its time where more follows, and
+        # after a stage that took steps all they need, as its work would be lost otherwise
+        now = time.monotonic()
+        ends = math.inf if self.lengths else self.ends if last else now + 0.5 * (self.ends - now)
+        watch = self.workshop.watching(self.road, ends)
+        return _pass(self.model, self.road, rows, self.workshop.device, features=True, watch=watch)
 
     def _features_of(self, examples: list[Example]) -> np.ndarray:
         """Features of a few examples that are no rows of the domain, by the body as it now is."""
@@ -351,11 +357,19 @@ def default_epochs(rows: int, *, scratch: bool) -> int:
 
 
 @torch.inference_mode()
-def _pass(model: Model, road: Road, rows: np.ndarray, device: torch.device, *, features: bool) -> np.ndarray:
-    """Features or outputs of rows by a model that is no longer the road's own."""
+def _pass(
+    model: Model,
+    road: Road,
+    rows: np.ndarray,
+    device: torch.device,
+    *,
+    features: bool,
+    watch: Callable[[float, int], None] = lambda share, rows: None,
+) -> np.ndarray:
+    """Features or outputs of rows by a model that is not the road's own; `watch` may end it."""
     model.eval()
     feed = Feed(supply=road.supply, train=rows[:0], validation=rows, size=32, augment=False)
-    out: np.ndarray | None = None
+    out, done = None, 0
 
     def read(batch: Batch) -> np.ndarray:
         moved = batch.to(device)
@@ -365,6 +379,8 @@ def _pass(model: Model, road: Road, rows: np.ndarray, device: torch.device, *, f
     for positions, value in feed.check(read):
         out = np.zeros((len(rows), value.shape[1]), np.float32) if out is None else out
         out[positions] = value
+        done += len(positions)
+        watch(done / len(rows), len(rows))
     assert out is not None
     return out
 

@@ -33,6 +33,7 @@ from landbridge.engine.supply import Supply
 SAMPLE = 16  # examples on which the fast copy is checked
 READ, READ_CPU, READ_IMAGES = 64, 32, 8  # rows at a time: on CPUs activations should stay in the processor's cache
 PATIENCE = 1.5  # seconds of reading after which its end is foretold
+LATE_BY = 0.2  # of the time there is that reading may end late by when it is nearly done, and by less before
 
 
 @dataclass
@@ -138,17 +139,18 @@ class Workshop:
         """
         return self.store.features(
             road.reader, road.supply, rows, taps, key=road.key, dtype=road.reader_dtype, size=road.size,
-            watch=self._watch(road, ends),
+            watch=self.watching(road, ends),
         )  # fmt: skip
 
-    def _watch(self, road: Road, ends: float) -> Watch:
-        """Shows how far reading is, and ends it as soon as it shows that it would end after monotonic time `ends`."""
+    def watching(self, road: Road, ends: float) -> Watch:
+        """Shows how far reading is, and ends it as soon as it shows that it would end after monotonic time `ends`; the
+        more is read, the later it may be, as giving up would lose what was read."""
         began = time.monotonic()
 
         def watch(share: float, missing: int) -> None:
             took = time.monotonic() - began
-            if took > PATIENCE and began + took / share > ends:
-                whole = took / share
+            whole = took / max(share, 1e-9)
+            if took > PATIENCE and began + whole - ends > LATE_BY * share * (ends - began):
                 told = f"{road.source}: reading {missing} rows would take {whole:.0f} s"
                 raise OutOfTimeError(told, max(0.0, ends - began) / whole)
             self.progress(Tick(stage="features", done=share, detail=road.source))
@@ -177,7 +179,7 @@ class Workshop:
             try:
                 found = self.store.tokens(
                     model, road.supply, rows, depth=depth, view=view, key=road.key, dtype=road.reader_dtype,
-                    size=road.size, views=views, watch=self._watch(road, half if made else ends),
+                    size=road.size, views=views, watch=self.watching(road, half if made else ends),
                 )  # fmt: skip
             except OutOfTimeError:
                 if not made:
