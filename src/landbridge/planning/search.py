@@ -40,6 +40,7 @@ LEAST_ERROR = 0.3  # of one row: that of a share of 0.9, so that a perfect leade
 MOST_PAIRS = 3  # on which a recipe that takes steps is tried
 FAVOUR = 0.5  # of the time left that a promising recipe may take for its whole schedule, where an even share is less
 AIR = 1.2  # times the time foretold
+BORROWED = 0.4  # of the time kept for what comes after that the first candidate may take: without it nothing comes
 EARLY = 0.6  # of its schedule after which a trial may be dropped; in its middle, at full rate, it looks worse
 
 
@@ -112,7 +113,8 @@ class Search:
         for number, candidate in enumerate(quick):
             room = deadline - (self.budget.spent - began)
             if number == 0 or room > 1.5 * max((s.seconds for s in self.transfer()), default=0.0):
-                self._try(candidate, pairs=len(self.fold.pairs), seconds=max(1.0, room))
+                more = BORROWED * reserve if number == 0 else 0.0
+                self._try(candidate, pairs=len(self.fold.pairs), seconds=max(1.0, room + more))
             else:
                 self._skip(candidate, "out of time")
         self._at_least_one(deadline - (self.budget.spent - began))
