@@ -257,9 +257,16 @@ def _scaling(entries: Mapping[str, Any]) -> list[str]:
     return [*lines, "", *_machines(entries["runs"])]
 
 
+def _tutorials(entries: Mapping[str, Any]) -> list[str]:
+    """How long each command of the tutorials took."""
+    lines = ["## Tutorials", "", "| page | command | seconds |", "|---|---|---|"]
+    ran = [(page, c) for page, entry in entries.items() for c in entry["commands"]]
+    return [*lines, *(f"| {page} | `{c['command']}` | {c['seconds']:.0f} |" for page, c in ran), ""]
+
+
 SECTIONS = {
     "comparing": _comparing, "defaults": _defaults, "embedded": _embedded, "extraction": _extraction, "prior": _prior,
-    "scaling": _scaling, "worlds": _worlds,
+    "scaling": _scaling, "tutorials": _tutorials, "worlds": _worlds,
 }  # fmt: skip
 
 

@@ -144,3 +144,9 @@ def test_page_of_the_embedded_encoder(tmp_path: Path) -> None:
     assert (
         "| usps, 10 | 0.610 | 0.700 | 0.400 | 0.500 |  | +0.290 [+0.200, +0.380] | +0.190 [-0.010, +0.390] |  |"
     ) in page.splitlines()
+
+
+def test_page_of_the_tutorials(tmp_path: Path) -> None:
+    ran = {"command": "landbridge run docs", "seconds": 61.4, "output": "done"}
+    lines = page_of(tmp_path, "tutorials", {"text": {"machine": MACHINE, "commands": [ran]}})
+    assert "| text | `landbridge run docs` | 61 |" in lines
