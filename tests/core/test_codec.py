@@ -63,7 +63,7 @@ def test_what_is_no_part_is_refused_in_one_line_and_never_evaluated(text: str) -
         ("lora(alpha=[])", "got []"),
         (
             "probe(head=ridg)",
-            "probe: head must be one of auto, logistic, lda, ridge, kernel, centroid, cache, got 'ridg'",
+            "probe: head must be one of auto, logistic, lda, ridge, kernel, centroid, cache, context, got 'ridg'",
         ),
         ("lora(ranks=8)", "unknown field of lora 'ranks'; did you mean rank"),
         ("lora(8, rank=8)", "rank is given twice"),

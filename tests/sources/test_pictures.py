@@ -90,7 +90,7 @@ def test_without_weights_it_is_not_offered(tmp_path: Path, monkeypatch: pytest.M
     for module in (embedded, embedded_model):
         monkeypatch.setattr(module, "models", lambda: {"pictures": of(tmp_path / "none")})
     assert Embedded().known() == []
-    with pytest.raises(SourceError, match=r"embedded:pictures: its weights are not in this copy"):
+    with pytest.raises(SourceError, match=r"embedded:pictures: this installation holds no weights"):
         Embedded().open("pictures")
 
 
