@@ -27,7 +27,27 @@ class Residual(nn.Module):
         return self.activation(self.norm2(self.conv2(inner)) + self.shortcut(grid))
 
 
-class ConvNet(nn.Module):
+class Layered(nn.Module):
+    """A stem and residual layers, one after another, whose end is averaged over positions."""
+
+    stem: nn.Module
+    layers: nn.ModuleList
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Pixels BxCxHxW to features_BD: the mean over positions."""
+        grid = self.stem(pixels)
+        for layer in self.layers:
+            grid = layer(grid)
+        return grid.mean((2, 3))
+
+    def _initialise(self) -> None:
+        """Kaiming initialisation (fan out) of all convolutions."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+class ConvNet(Layered):
     """A strided stem and four residual layers, 0.56 million weights, Kaiming initialisation (fan out)."""
 
     def __init__(self, widths: tuple[int, ...] = (24, 48, 96, 160)) -> None:
@@ -38,13 +58,4 @@ class ConvNet(nn.Module):
         )
         pairs = zip((widths[0], *widths), widths, strict=False)
         self.layers = nn.ModuleList(Residual(a, b, 1 if i == 0 else 2) for i, (a, b) in enumerate(pairs))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Pixels BxCxHxW to features_BD: the mean over positions."""
-        grid = self.stem(pixels)
-        for layer in self.layers:
-            grid = layer(grid)
-        return grid.mean((2, 3))
+        self._initialise()

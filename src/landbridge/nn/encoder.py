@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from landbridge.nn.convnet import Residual
+from landbridge.nn.convnet import Layered, Residual
 
 
 class Strided(nn.Module):
@@ -23,7 +23,7 @@ class Strided(nn.Module):
         return self.activation(self.normalization(self.convolution(grid)))
 
 
-class Encoder(nn.Module):
+class Encoder(Layered):
     """Two strided convolutions and residual layers in stages, each after the first at half the resolution.
 
     The basic block of He et al. 2016 and no depthwise or bottleneck layer: those have fewer operations, but on CPUs in
@@ -47,13 +47,4 @@ class Encoder(nn.Module):
             for i in range(depth):
                 self.layers.append(Residual(entering, leaving, 2 if stage and not i else 1))
                 entering = leaving
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Pixels BxCxHxW to features_BD: the mean over positions."""
-        grid = self.stem(pixels)
-        for layer in self.layers:
-            grid = layer(grid)
-        return grid.mean((2, 3))
+        self._initialise()

@@ -69,11 +69,12 @@ def scratch(recipe: Recipe, modality: str) -> Recipe:
 
     Batch norms bear ten times the rate at which such a body is tuned, 0.002. Without them, as in transformers, such a
     rate ends at the share of the largest class: they begin from a head solved on random features and take twice the
-    tuning rate, 0.0001 (training rows of three text sets, `benchmarks/defaults.py scratch`). A network that learns in
-    context is not trained on a table at all: without its knowledge there is a convex head on the same scaled columns.
+    tuning rate, 0.0001. Single trials on training rows of text sets chose that; `benchmarks/defaults.py scratch`
+    asks it again. A network that learns in context is not trained on a table at all: without its knowledge there is a
+    convex head on the same scaled columns.
     """
     source = recipe.source if recipe.source.startswith("scratch:") else f"scratch:{recipe.source}"
-    if codec.text(recipe.stages[-1].tuning).startswith("probe(head='context'") if recipe.stages else False:
+    if recipe.stages and codec.text(recipe.stages[-1].tuning).startswith("probe(head='context'"):
         return single(source, recipe.bridge, "probe(head='logistic')")
     bare = open_source(source, weights=False, modality=modality)
     normed = batch_normed(bare)
