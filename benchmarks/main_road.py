@@ -15,7 +15,6 @@ import json
 import os
 import platform
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -150,21 +149,21 @@ def measure(name: str, cell: Cell, data: Path, weights: Path, seed: int, keep: P
         arguments = [a.format(weights=weights) for a in cell.arguments]
         out = (keep or Path(folder)) / name
         command = ["landbridge", cell.verb, str(source), *arguments, "--seed", str(seed), "--json", "--out", str(out)]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-m", "landbridge.cli.main", *command[1:]], capture_output=True, text=True, check=False,
-            env={**os.environ, "LANDBRIDGE_CACHE": str(Path(folder) / "cache")},
-        )  # fmt: skip
-        wall = time.monotonic() - began
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        with (Path(folder) / "stdout").open("w") as printed, (Path(folder) / "stderr").open("w") as said:
+            running = subprocess.Popen(
+                [sys.executable, "-m", "landbridge.cli.main", *command[1:]], stdout=printed, stderr=said,
+                env={**os.environ, "LANDBRIDGE_CACHE": str(Path(folder) / "cache")},
+            )  # fmt: skip
+            _, status, used = os.wait4(running.pid, 0)  # the cost of this child alone, and of those that it waited for
+        wall, code = time.monotonic() - began, os.waitstatus_to_exitcode(status)
+        stdout, stderr = (Path(folder, name).read_text() for name in ("stdout", "stderr"))
     shown = " ".join(command).replace(str(data), "DATA").replace(str(weights), "WEIGHTS").replace(folder, "WORK")
     result: dict[str, object] = {"cell": name, "seed": seed, "command": shown.replace(str(keep), "OUT"), "wall_s": wall}
-    result |= {"cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
-    result |= {"peak_mb": after.ru_maxrss / 1024, "exit": done.returncode}
-    if done.returncode:
-        return result | {"error": done.stderr.strip().splitlines()[-1:], "reached": False}
-    evidence = json.loads(done.stdout)
+    result |= {"cpu_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024, "exit": code}
+    if code:
+        return result | {"error": stderr.strip().splitlines()[-1:], "reached": False}
+    evidence = json.loads(stdout)
     trials = [{k: t[k] for k in ("name", "role", "validation", "seconds", "status")} for t in evidence["trials"]]
     value = evidence["test"]["value"]
     reached = (cell.least is None or value >= cell.least) and (cell.most_seconds is None or wall <= cell.most_seconds)

@@ -35,7 +35,7 @@ from landbridge.planning.opening import asked_for, budget_of, candidates_of, che
 from landbridge.planning.search import Search, state_folder
 from landbridge.planning.sources import default_sources
 from landbridge.reading.inputs import read_labelled
-from landbridge.report.judgement import evaluate_all, transfer_gain
+from landbridge.report.judgement import evaluate_all, fold_by_fold, transfer_gain
 from landbridge.report.mistakes import with_pictures
 from landbridge.report.page import render
 from landbridge.report.record import assemble, measured, plain
@@ -235,7 +235,8 @@ def _verdict(
     """Which role is delivered, all findings about it, and the gain of transfer.
 
     Choice is by validation; where the test then shows that transfer lost, the control that won is delivered. `keep`
-    names the role of the one recipe that was asked for, which is delivered however it fares.
+    names the role of the one recipe that was asked for, which is delivered however it fares. With several folds, whose
+    votes may differ, what they come to when each follows its own is told beside it.
     """
     votes = [o.chosen for o in opened if o.chosen in by_role] or list(by_role)
     role = keep or max(set(votes), key=votes.count)
@@ -243,9 +244,8 @@ def _verdict(
     if gain["verdict"] == "loss" and not keep:
         role = gain["against"]
         gain = transfer_gain(judgement, by_role, role)
-    if len(opened) == 1 or keep or gain["verdict"] == "loss":
-        judgement = seen_as(domain, judgement, opened, role)
-    return role, evaluate_all(judgement), gain
+    followed = [] if keep or set(votes) == {role} else [fold_by_fold(judgement, len(opened))]
+    return role, evaluate_all(seen_as(domain, judgement, opened, role)) + followed, gain
 
 
 def _final(

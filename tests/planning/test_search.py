@@ -407,3 +407,23 @@ def test_choice_is_by_validation_but_a_loss_delivers_the_control(make: Callable[
         assert delivered == role and gain["verdict"] == "loss" and gain["value"] == pytest.approx(-1.0)
         measured = next(f for f in findings if f.name.startswith("test."))
         assert measured.value == pytest.approx(1.0 if role == "rival" else 0.0)
+
+
+def test_over_folds_the_test_block_is_of_what_is_delivered(make: Callable[..., Search], encoder: str) -> None:
+    search = make(toy_domain("text", rows=200))
+    domain = search.workshop.domain
+    search.run(candidates(encoder)[:1], controls(domain), 0.0)
+    first = open_test(search, 0.0)
+    right = 6.0 * np.eye(2, dtype=np.float32)[domain.targets[first.fold.test]]
+    half = np.where(np.arange(len(right))[:, None] % 2, right, right[:, ::-1])
+    first.outputs |= {TRANSFER: right, "rival": half}
+    first.chosen = TRANSFER
+    opened = [first, replace(first, chosen=TRANSFER), replace(first, chosen="rival")]
+    judgement, by_role = pool(domain, opened, 0)
+    role, findings, gain = _verdict(domain, judgement, by_role, opened, "")
+    found = {f.name: f for f in findings}
+    assert role == TRANSFER and gain["verdict"] == "gain"
+    assert found[f"test.{domain.task.metric}"].value == pytest.approx(1.0)
+    assert found["choice by fold"].value == pytest.approx((2 * 1.0 + np.mean(np.arange(len(half)) % 2)) / 3)
+    _, agreed, _ = _verdict(domain, *pool(domain, opened[:2], 0), opened[:2], "")
+    assert "choice by fold" not in {f.name for f in agreed}

@@ -54,6 +54,13 @@ def transfer_gain(judgement: Judgement, by_role: Mapping[str, np.ndarray], role:
     }
 
 
+def fold_by_fold(judgement: Judgement, folds: int) -> Finding:
+    """What comes of following each fold's own choice between transfer and the controls, where folds do not agree."""
+    found = _performance(judgement)
+    how = f"{found.how}; in each of {folds} folds the choice that its own validation rows made"
+    return replace(found, name="choice by fold", how=how, detail="folds chose differently; this follows each of them")
+
+
 def _performance(judgement: Judgement) -> Finding:
     """The primary metric of a judgement."""
     return next(iter(registry.find("evidence", "performance")().findings(judgement)))
