@@ -15,10 +15,8 @@ import json
 import os
 import platform
 import re
-import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from timed import timed
 
 RESULTS = Path(__file__).parent / "results" / "main_road.json"
 GAP = 1500  # photographs of one physical tile carry file numbers closer together than this (checked by correlation)
@@ -149,24 +148,19 @@ def measure(name: str, cell: Cell, data: Path, weights: Path, seed: int, keep: P
         arguments = [a.format(weights=weights) for a in cell.arguments]
         out = (keep or Path(folder)) / name
         command = ["landbridge", cell.verb, str(source), *arguments, "--seed", str(seed), "--json", "--out", str(out)]
-        began = time.monotonic()
-        with (Path(folder) / "stdout").open("w") as printed, (Path(folder) / "stderr").open("w") as said:
-            running = subprocess.Popen(
-                [sys.executable, "-m", "landbridge.cli.main", *command[1:]], stdout=printed, stderr=said,
-                env={**os.environ, "LANDBRIDGE_CACHE": str(Path(folder) / "cache")},
-            )  # fmt: skip
-            _, status, used = os.wait4(running.pid, 0)  # the cost of this child alone, and of those that it waited for
-        wall, code = time.monotonic() - began, os.waitstatus_to_exitcode(status)
-        stdout, stderr = (Path(folder, name).read_text() for name in ("stdout", "stderr"))
+        took = timed(
+            [sys.executable, "-m", "landbridge.cli.main", *command[1:]],
+            env={**os.environ, "LANDBRIDGE_CACHE": str(Path(folder) / "cache")},
+        )
     shown = " ".join(command).replace(str(data), "DATA").replace(str(weights), "WEIGHTS").replace(folder, "WORK")
-    result: dict[str, object] = {"cell": name, "seed": seed, "command": shown.replace(str(keep), "OUT"), "wall_s": wall}
-    result |= {"cpu_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024, "exit": code}
-    if code:
-        return result | {"error": stderr.strip().splitlines()[-1:], "reached": False}
-    evidence = json.loads(stdout)
+    result: dict[str, object] = {"cell": name, "seed": seed, "command": shown.replace(str(keep), "OUT")} | took.cost()
+    if took.exit:
+        return result | {"error": took.error.strip().splitlines()[-1:], "reached": False}
+    evidence = json.loads(took.output)
     trials = [{k: t[k] for k in ("name", "role", "validation", "seconds", "status")} for t in evidence["trials"]]
     value = evidence["test"]["value"]
-    reached = (cell.least is None or value >= cell.least) and (cell.most_seconds is None or wall <= cell.most_seconds)
+    in_time = cell.most_seconds is None or took.wall_s <= cell.most_seconds
+    reached = in_time and (cell.least is None or value >= cell.least)
     result |= {k: evidence[k] for k in ("domain", "test", "controls", "gain", "headline", "budget_s", "parity")}
     result["domain"].pop("facts", None)  # type: ignore[union-attr]
     bounds = {"least": cell.least, "most_seconds": cell.most_seconds, "reached": reached}
