@@ -23,7 +23,7 @@ from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import ASKED, Candidate, controls, rival, single
 from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, steadiest, winners
 from landbridge.planning.search import LEAST_SCRATCH, Search, Standing, _key, _shrunk, state_folder
-from landbridge.road import _final, _verdict
+from landbridge.road import _final, _kept, _scratch, _verdict
 from landbridge.testing import toy_domain
 
 NATIVE = codec.parse("bridges", "native")
@@ -427,3 +427,14 @@ def test_over_folds_the_test_block_is_of_what_is_delivered(make: Callable[..., S
     assert found["choice by fold"].value == pytest.approx((2 * 1.0 + np.mean(np.arange(len(half)) % 2)) / 3)
     _, agreed, _ = _verdict(domain, *pool(domain, opened[:2], 0), opened[:2], "")
     assert "choice by fold" not in {f.name for f in agreed}
+
+
+@pytest.mark.parametrize(
+    ("share", "again", "kept", "scratch"),
+    [(600.0, True, 180.0, 63.0), (600.0, False, 120.0, 80.0), (300.0, False, 80.0, 40.0), (50.0, False, 15.0, 5.25)],
+)
+def test_time_is_kept_for_the_control_the_refits_and_the_test(
+    share: float, again: bool, kept: float, scratch: float
+) -> None:
+    assert _kept(share, again) == pytest.approx(kept)
+    assert _scratch(kept, again) == pytest.approx(scratch)
