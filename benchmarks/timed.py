@@ -43,9 +43,10 @@ def timed(
     """
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         began = time.monotonic()
-        process = subprocess.Popen(command, stdout=out, stderr=err, env=env, start_new_session=True)
-        if most_gb:
-            resource.prlimit(process.pid, resource.RLIMIT_DATA, (int(most_gb * 2**30),) * 2)
+        process = subprocess.Popen(
+            command, stdout=out, stderr=err, env=env, start_new_session=True,
+            preexec_fn=(lambda: _limit(most_gb)) if most_gb else None,
+        )  # fmt: skip
         alarm = threading.Timer(min(most_seconds, threading.TIMEOUT_MAX), os.killpg, (process.pid, signal.SIGKILL))
         alarm.start()
         try:
@@ -59,3 +60,8 @@ def timed(
             wall_s=wall, cpu_s=usage.ru_utime + usage.ru_stime, peak_mb=usage.ru_maxrss / 1024,
             exit=process.returncode, output=out.read(), error=err.read(),
         )  # fmt: skip
+
+
+def _limit(gb: float) -> None:
+    """In the child, before its program begins: from outside the limit could come after the memory."""
+    resource.setrlimit(resource.RLIMIT_DATA, (int(gb * 2**30),) * 2)
