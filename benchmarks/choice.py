@@ -32,7 +32,8 @@ from landbridge.planning.candidates import Candidate
 from landbridge.planning.foretell import foretell
 from landbridge.planning.judge import final_fit
 from landbridge.planning.opening import candidates_of
-from landbridge.planning.search import Search, Standing
+from landbridge.planning.search import Search
+from landbridge.planning.standing import Standing
 from landbridge.reading.read import read
 from landbridge.reading.splits import Plan, make_folds
 
