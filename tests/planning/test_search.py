@@ -25,6 +25,8 @@ from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as,
 from landbridge.planning.search import LEAST_SCRATCH, Search, _key, _shrunk, state_folder
 from landbridge.planning.standing import Standing
 from landbridge.road import _final, _verdict
+from landbridge.planning.search import LEAST_SCRATCH, Search, Standing, _key, _shrunk, state_folder
+from landbridge.road import _final, _kept, _scratch, _verdict
 from landbridge.testing import toy_domain
 
 NATIVE = codec.parse("bridges", "native")
@@ -458,3 +460,14 @@ def test_neighbours_are_not_tried_where_a_probe_is_clearly_ahead(make: Callable[
     search.run([candidates(encoder)[0], still], [], 0.0)
     probe, chance = (s.score for s in search.standings[:2])
     assert chance + 0.2 < probe < 1.0 and len(search.standings) == 2
+
+
+@pytest.mark.parametrize(
+    ("share", "again", "kept", "scratch"),
+    [(600.0, True, 180.0, 63.0), (600.0, False, 120.0, 80.0), (300.0, False, 80.0, 40.0), (50.0, False, 15.0, 5.25)],
+)
+def test_time_is_kept_for_the_control_the_refits_and_the_test(
+    share: float, again: bool, kept: float, scratch: float
+) -> None:
+    assert _kept(share, again) == pytest.approx(kept)
+    assert _scratch(kept, again) == pytest.approx(scratch)
