@@ -24,8 +24,6 @@ from landbridge.planning.candidates import ASKED, Candidate, controls, rival, si
 from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, steadiest, winners
 from landbridge.planning.search import LEAST_SCRATCH, Search, _key, _shrunk, state_folder
 from landbridge.planning.standing import Standing
-from landbridge.road import _final, _verdict
-from landbridge.planning.search import LEAST_SCRATCH, Search, Standing, _key, _shrunk, state_folder
 from landbridge.road import _final, _kept, _scratch, _verdict
 from landbridge.testing import toy_domain
 
