@@ -3,10 +3,11 @@
     python benchmarks/choice.py --data DATA --weights WEIGHTS [--seeds 0] [--labels 8 32] [SET ...]
 
 Each set's own test rows are left out before anything begins. Of the other rows some a class are all the labels there
-are, and up to 1,000 more judge. Everything is tried: each candidate on its train/validation pairs, then once more on
-all labels; its score on the judges is the truth. The regret of a choice is the best truth less that of the chosen one.
-Choices are those of several rules on the exhaustive results, and of a search within a tenth and a quarter of the
-exhaustive time, by cost and by promise. Results go to benchmarks/results/choice.json, cell by cell.
+are, and up to 1,000 more judge. Everything is tried, the neighbours of the best too: each candidate on its pairs of
+training and validation rows, then once more on all labels; its score on the judges is the truth. The regret of a choice
+is the best truth less that of the chosen one. Choices are those of several rules on the exhaustive results, and of a
+search within a tenth and a quarter of the exhaustive time, by cost and by promise. Results go to
+benchmarks/results/choice.json, cell by cell.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from landbridge.planning.candidates import Candidate
 from landbridge.planning.foretell import foretell
 from landbridge.planning.judge import final_fit
 from landbridge.planning.opening import candidates_of
-from landbridge.planning.search import Search, Standing
+from landbridge.planning.search import Search
+from landbridge.planning.standing import Standing
 from landbridge.reading.read import read
 from landbridge.reading.splits import Plan, make_folds
 
@@ -74,7 +76,7 @@ def search_over(shop: Workshop, seconds: float | None, **how: Any) -> Search:
 
 def closed(standing: Standing) -> bool:
     """Whether it takes no gradient steps."""
-    return " > " not in standing.candidate.recipe.name
+    return " > " not in standing.candidate.name
 
 
 def believed(search: Search, standings: Sequence[Standing]) -> Standing | None:
@@ -99,6 +101,7 @@ def believed(search: Search, standings: Sequence[Standing]) -> Standing | None:
 RULES: dict[str, Callable[[Search, Sequence[Standing]], Standing | None]] = {
     "one standard error": lambda search, standings: search.settle(standings),
     "highest": lambda search, standings: search.best(standings),
+    "without neighbours": lambda search, standings: search.settle([s for s in standings if not s.candidate.called]),
     "believed": believed,
     "probe": lambda search, standings: search.best([s for s in standings if closed(s)]),
 }
@@ -115,7 +118,7 @@ def truths(shop: Workshop, standings: Sequence[Standing]) -> dict[str, float]:
             continue
         assert done.predictor is not None
         output = done.predictor.predict(domain.examples(fold.test))
-        found[recipe.name] = domain.task.score(output, domain.targets[fold.test])
+        found[standing.candidate.name] = domain.task.score(output, domain.targets[fold.test])
     return found
 
 
@@ -128,10 +131,10 @@ def cell(domain: Domain, candidates: Sequence[Candidate]) -> dict[str, Any]:
         standings = search.transfer()
         truth = truths(shop, standings)
         cost = time.monotonic() - began
-        tried = [s for s in standings if s.candidate.recipe.name in truth]
+        tried = [s for s in standings if s.candidate.name in truth]
         best = max(truth.values())
         rules = {name: rule(search, tried) for name, rule in RULES.items()}
-        chosen = {rule: s.candidate.recipe.name for rule, s in rules.items() if s is not None}
+        chosen = {rule: s.candidate.name for rule, s in rules.items() if s is not None}
     for share in SHARES:
         for promise in (False, True):
             with tempfile.TemporaryDirectory() as folder:
@@ -139,15 +142,15 @@ def cell(domain: Domain, candidates: Sequence[Candidate]) -> dict[str, Any]:
                 search.run(candidates, [], 0.0)
                 settled = search.settle(search.transfer())
                 name = f"{share:.0%} of the time by {'promise' if promise else 'cost'}"
-                chosen[name] = settled.candidate.recipe.name if settled is not None else ""
+                chosen[name] = settled.candidate.name if settled is not None else ""
     return {
         "seconds": cost,
         "tried": [
             {
-                "name": s.candidate.recipe.name,
+                "name": s.candidate.name,
                 "validation": s.score,
                 "seconds": sum(a.trial.seconds for a in s.attempts.values()),
-                "truth": truth[s.candidate.recipe.name],
+                "truth": truth[s.candidate.name],
             }
             for s in tried
         ],

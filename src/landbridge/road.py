@@ -172,11 +172,13 @@ def _walk(
         judgement, by_role = pool(domain, opened, seed)
         asked = {"candidate": TRANSFER}.get(candidates[0].role, candidates[0].role) if keep else ""
         role, findings, gain = _verdict(domain, judgement, by_role, opened, asked)
-        attempt, recipe, refit = _final(workshop, opened, role, seed, work)
+        attempt, chosen, refit = _final(workshop, opened, role, seed, work)
+        recipe = chosen.recipe
         progress(Tick(stage="report", detail="evidence, report, artifact"))
         record = assemble(
             domain=domain,
             chosen=recipe,
+            name=chosen.name,
             role=role,
             judgement=judgement,
             findings=findings,
@@ -264,16 +266,16 @@ def _verdict(
 
 def _final(
     workshop: Workshop, opened: Sequence[Opened], role: str, seed: int, clock: Budget
-) -> tuple[Attempt, Recipe, str]:
-    """The model to deliver, its recipe, and what it saw: the model that was tested ("fold"), or with several folds the
-    recipe that did best over them, trained on all rows ("all rows") where there is time for that."""
+) -> tuple[Attempt, Candidate, str]:
+    """The model to deliver, the candidate whose recipe made it, and what it saw: the model that was tested ("fold"), or
+    with several folds the recipe that did best over them, trained on all rows ("all rows") where there is time."""
     fold = steadiest(opened, role)
     standing, tested = fold.winners[role], fold.finals[role]
     if len(opened) == 1:
-        return tested, standing.candidate.recipe, "fold"
+        return tested, standing.candidate, "fold"
     room = max(1.0, clock.left)
     made, whole = whole_or(tested, workshop, standing, np.arange(len(workshop.domain)), seed, room)
-    return made, standing.candidate.recipe, "all rows" if whole else "fold"
+    return made, standing.candidate, "all rows" if whole else "fold"
 
 
 def _deliver(

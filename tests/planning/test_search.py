@@ -22,7 +22,8 @@ from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import ASKED, Candidate, controls, rival, single
 from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, steadiest, winners
-from landbridge.planning.search import LEAST_SCRATCH, Search, Standing, _key, _shrunk, state_folder
+from landbridge.planning.search import LEAST_SCRATCH, Search, _key, _shrunk, state_folder
+from landbridge.planning.standing import Standing
 from landbridge.road import _final, _kept, _scratch, _verdict
 from landbridge.testing import toy_domain
 
@@ -362,12 +363,12 @@ def test_over_folds_the_recipe_with_the_best_mean_is_delivered(
         winner = max(made, key=lambda s: s.score)
         opened.append(replace(fold, winners={TRANSFER: winner}, standings=made))
     assert steadiest(opened, TRANSFER) is opened[1]  # 0.63 and 0.77 over three folds; 1.0 in one alone
-    attempt, recipe, seen = _final(search.workshop, opened, TRANSFER, 0, Budget())
-    assert (recipe, seen) == (others[0], "all rows") and attempt not in opened[1].finals.values()
+    attempt, chosen, seen = _final(search.workshop, opened, TRANSFER, 0, Budget())
+    assert (chosen.recipe, seen) == (others[0], "all rows") and attempt not in opened[1].finals.values()
     assert _final(search.workshop, opened[:1], TRANSFER, 0, Budget())[::2] == (opened[0].finals[TRANSFER], "fold")
     monkeypatch.setattr(search.workshop, "features", _never)
-    attempt, recipe, seen = _final(search.workshop, opened, TRANSFER, 0, Budget())
-    assert (attempt, recipe, seen) == (opened[1].finals[TRANSFER], others[0], "fold")
+    attempt, chosen, seen = _final(search.workshop, opened, TRANSFER, 0, Budget())
+    assert (attempt, chosen.recipe, seen) == (opened[1].finals[TRANSFER], others[0], "fold")
 
 
 def _never(*args: object, **kept: object) -> np.ndarray:
@@ -427,6 +428,36 @@ def test_over_folds_the_test_block_is_of_what_is_delivered(make: Callable[..., S
     assert found["choice by fold"].value == pytest.approx((2 * 1.0 + np.mean(np.arange(len(half)) % 2)) / 3)
     _, agreed, _ = _verdict(domain, *pool(domain, opened[:2], 0), opened[:2], "")
     assert "choice by fold" not in {f.name for f in agreed}
+
+
+def test_time_that_is_left_goes_to_the_neighbours_of_the_best(make: Callable[..., Search], encoder: str) -> None:
+    search = make()
+    recipe = single(encoder, NATIVE, "lora(rank=2)", epochs=1, lr=1e-4)
+    found = search.run([Candidate(recipe=recipe, reason="proposed")], [], 0.0)
+    names = [s.trial.name for s in found]
+    assert names[:2] == [recipe.name, f"{recipe.name}, learning rate 0.0003"] and len(set(names)) == len(names)
+    assert {s.candidate.recipe.stages[0].tuning.rank for s in found} >= {2, 4}
+    best = search.best(found)
+    assert best.score == max(s.score for s in found)
+    asked = make(seconds=None)
+    asked.run([Candidate(recipe=recipe, reason=ASKED)], [], 0.0)
+    assert len(asked.standings) == 1  # what a person named is run as it stands
+    short = make(toy_domain("text", rows=44), seconds=30.0, step=31.0)
+    short.run([Candidate(recipe=recipe, reason="proposed")], [], 0.0)
+    assert len(short.standings) == 1
+    perfect = make()
+    perfect.run([Candidate(recipe=single(encoder, NATIVE, "probe", "lora", epochs=1, lr=1e-3), reason="")], [], 0.0)
+    assert perfect.standings[0].score == 1.0 and len(perfect.standings) == 1  # nothing can be better
+
+
+def test_neighbours_are_not_tried_where_a_probe_is_clearly_ahead(make: Callable[..., Search], encoder: str) -> None:
+    domain = toy_domain("text", rows=200)
+    wrong = np.arange(len(domain)) % 10 == 0  # so that nothing is perfect
+    search = make(replace(domain, targets=np.where(wrong, 1 - domain.targets, domain.targets)))
+    still = Candidate(recipe=single(encoder, NATIVE, "lora", epochs=1, lr=1e-7), reason="proposed")
+    search.run([candidates(encoder)[0], still], [], 0.0)
+    probe, chance = (s.score for s in search.standings[:2])
+    assert chance + 0.2 < probe < 1.0 and len(search.standings) == 2
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from landbridge.engine.pace import Pace
 from landbridge.engine.workshop import Workshop
 from landbridge.planning import turns as room
 from landbridge.planning.candidates import ASKED, Candidate, single
-from landbridge.planning.search import Search, Standing
+from landbridge.planning.search import Search
+from landbridge.planning.standing import Standing
 from landbridge.planning.turns import CANNOT
 from landbridge.testing import toy_domain
 

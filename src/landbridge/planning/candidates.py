@@ -24,11 +24,18 @@ FEW = 50  # labels a class below which a small set counts as few
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A recipe with the reason for trying it and the part it plays in the comparison."""
+    """A recipe with the reason for trying it and the part it plays in the comparison; `called` where the recipe's name
+    would not tell it from another."""
 
     recipe: Recipe
     reason: str
     role: str = "candidate"  # candidate, trivial, rival, scratch
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in progress, trials and report."""
+        return self.called or self.recipe.name
 
 
 def part(group: str, text: str) -> Any:

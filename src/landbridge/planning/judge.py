@@ -20,7 +20,8 @@ from landbridge.engine.attempt import LATE, Attempt, Order, attempt
 from landbridge.engine.precision import pick_precision
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.search import Search, Standing, refits
+from landbridge.planning.search import Search, refits
+from landbridge.planning.standing import Standing
 
 TRANSFER = "transfer"
 SAMPLE = 64  # test rows on which the time of the others is foretold
@@ -73,7 +74,7 @@ def open_test(search: Search, reserve: float) -> Opened:
     test = fold.test
     order = sorted(best, key=lambda role: (role != TRANSFER, best[role].seconds))
     for role in order:
-        workshop.progress(Tick(stage="judge", done=len(finals) / len(best), detail=best[role].candidate.recipe.name))
+        workshop.progress(Tick(stage="judge", done=len(finals) / len(best), detail=best[role].candidate.name))
         others = [best[r].seconds for r in order if r not in finals and r != role and _lacks_model(best[r])]
         room = search.budget.left - reserve - sum(others)
         finals[role], refitted[role] = refit(workshop, best[role], fold, search.seed, room)

@@ -14,7 +14,8 @@ from landbridge.planning.candidates import Candidate
 from landbridge.planning.foretell import Foretold, Known, moved_by
 from landbridge.planning.labels_worth import ceiling
 from landbridge.planning.layers import Reading
-from landbridge.planning.search import MOST_PAIRS, Search, Standing, refits
+from landbridge.planning.search import MOST_PAIRS, Search, refits
+from landbridge.planning.standing import Standing
 from landbridge.planning.turns import Turns, look_ahead
 
 SHARE = 0.65  # of a budget is there for trials; the rest judges, refits and reports

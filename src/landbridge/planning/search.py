@@ -27,6 +27,9 @@ from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import ASKED, Candidate, scratch
 from landbridge.planning.foretell import Known, labels_a_class
+from landbridge.planning.labels_worth import ceiling
+from landbridge.planning.neighbours import climb
+from landbridge.planning.standing import Standing
 from landbridge.planning.turns import CANNOT, PLANNING, Turns, look_ahead
 
 CAUTION = 0.7  # of the rows that would just fit are read
@@ -45,49 +48,6 @@ EARLY = 0.6  # of its schedule after which a trial may be dropped; in its middle
 
 
 @dataclass
-class Standing:
-    """One candidate's results over the pairs of a fold; `attempts` by pair, in the order they ran."""
-
-    candidate: Candidate
-    pairs: tuple[Pair, ...]
-    attempts: dict[int, Attempt] = field(default_factory=dict)
-    trial: Trial | None = None
-    error: LandbridgeError | None = None
-
-    @property
-    def validation(self) -> np.ndarray:
-        """The validation rows of its attempts, in their order."""
-        return np.concatenate([self.pairs[p].validation for p in self.attempts])
-
-    @property
-    def score(self) -> float:
-        """Mean validation score over its pairs, minus infinity when it has none."""
-        scores = [a.trial.validation for a in self.attempts.values() if a.trial.validation is not None]
-        return float(np.mean(scores)) if scores else -math.inf
-
-    def over(self, pairs: set[int]) -> float:
-        """Mean validation score over some of its pairs."""
-        scores = [self.attempts[p].trial.validation for p in sorted(pairs)]
-        return float(np.mean([s for s in scores if s is not None])) if scores else self.score
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of one attempt, the mean."""
-        return float(np.mean([a.trial.seconds for a in self.attempts.values()])) if self.attempts else 0.0
-
-    @property
-    def lengths(self) -> tuple[tuple[int, int], ...]:
-        """Best and scheduled epochs of each gradient stage, the median over pairs."""
-        columns = zip(*(a.lengths for a in self.attempts.values()), strict=False)
-        return tuple((round(float(np.median([b for b, _ in c]))), max(e for _, e in c)) for c in columns)
-
-    @property
-    def shares(self) -> tuple[float, ...]:
-        """How much of its tuned end each gradient stage kept, the mean over pairs."""
-        return tuple(float(np.mean(c)) for c in zip(*(a.shares for a in self.attempts.values()), strict=False))
-
-
-@dataclass
 class Search:
     """The comparison on one fold."""
 
@@ -101,6 +61,7 @@ class Search:
     promise: bool = False  # recipes take their turns by what the plan foretells, and none that cannot win
     turns: Turns = field(default_factory=Turns)
     early: float = EARLY  # above 1 nothing is dropped
+    climbs: bool = True  # whether neighbours of the best are tried where time is left
 
     def run(self, candidates: Sequence[Candidate], controls: Sequence[Candidate], reserve: float) -> list[Standing]:
         """All standings, in the order they were tried. `reserve` seconds are kept for what comes after."""
@@ -135,8 +96,31 @@ class Search:
                 continue
             self._try(candidate, pairs=pairs, seconds=max(1.0, share))
         self._at_least_one(deadline - (self.budget.spent - began))
+        if self.climbs:
+            self._climb(lambda: deadline - (self.budget.spent - began))
         self._runoff(lambda: deadline - (self.budget.spent - began))
         return self.standings
+
+    def _climb(self, room: Callable[[], float]) -> None:
+        """Time that is left goes to the neighbours of the best recipe that takes steps, unless the best of those that
+        take none is ahead by more than the error, or a person named the recipe."""
+        moving = [s for s in self.transfer() if not _closed(s.candidate.recipe)]
+        best, steady = self.best(moving), self.best([s for s in self.transfer() if s not in moving])
+        top = ceiling(self.workshop.domain.task.metric) - 1e-12
+        if best is None or best.candidate.reason == ASKED or self.lead()[0] >= top:
+            return
+        if steady is not None and sum(self._gap(best, steady)) < 0:
+            return
+        found = {best.candidate.name: best}
+
+        def better(made: Candidate, than: Candidate) -> bool | None:
+            pairs, seconds = len(found[than.name].attempts), found[than.name].seconds
+            if room() < pairs * seconds * (1 + 1 / pairs if refits(self.fold) else 1.0):
+                return None
+            found[made.name] = self._try(made, pairs=pairs, seconds=room())
+            return self.best([found[than.name], found[made.name]]) is found[made.name]
+
+        climb(best.candidate, better)
 
     def _runoff(self, room: Callable[[], float]) -> None:
         """Time that is left goes to a decision that is open: the leader runs on further pairs while it is ahead of the
@@ -146,10 +130,9 @@ class Search:
         if leader is None or steady is None or _closed(leader.candidate.recipe):
             return
         for number in sorted(set(steady.attempts) - set(leader.attempts)):
-            shared = sorted(set(leader.attempts) & set(steady.attempts))
-            lead = leader.over(set(shared)) - steady.over(set(shared))
+            lead, error = self._gap(leader, steady)
             each = leader.seconds * (2 if refits(self.fold) else 1)  # of which the refit may take as much again
-            if not 0 < lead <= self.paired_error(leader, steady, shared) or room() < each:
+            if not 0 < lead <= error or room() < each:
                 return
             try:
                 leader.attempts[number] = self._attempt(leader, number, room() - each + leader.seconds)
@@ -244,9 +227,13 @@ class Search:
         steady = self.best([s for s in standings if _closed(s.candidate.recipe)])
         if leader is None or steady is None or _closed(leader.candidate.recipe):
             return leader
-        shared = sorted(set(leader.attempts) & set(steady.attempts))
-        lead = leader.over(set(shared)) - steady.over(set(shared))
-        return leader if lead > self.paired_error(leader, steady, shared) else steady
+        lead, error = self._gap(leader, steady)
+        return leader if lead > error else steady
+
+    def _gap(self, first: Standing, second: Standing) -> tuple[float, float]:
+        """By how much one standing is ahead of another on the pairs that both ran on, and the error of that."""
+        shared = sorted(set(first.attempts) & set(second.attempts))
+        return first.over(set(shared)) - second.over(set(shared)), self.paired_error(first, second, shared)
 
     def paired_error(self, first: Standing, second: Standing, pairs: Sequence[int]) -> float:
         """Standard error of the difference of two scores on the same validation rows, by bootstrap."""
@@ -294,7 +281,7 @@ class Search:
     def _record(self, candidate: Candidate, status: str, reason: str) -> Trial:
         """The record of a candidate that came to no result."""
         return Trial(
-            name=candidate.recipe.name,
+            name=candidate.name,
             recipe=candidate.recipe.to_json(),
             status=status,
             reason=reason,
@@ -381,7 +368,7 @@ class Search:
             Tick(
                 stage="compare",
                 done=share,
-                detail=candidate.recipe.name,
+                detail=candidate.name,
                 best=best.score if best else None,
                 left=self.budget.left if math.isfinite(self.budget.left) else None,
             )
@@ -393,7 +380,7 @@ class Search:
         scores = [a.trial.validation for a in standing.attempts.values() if a.trial.validation is not None]
         ends = [a.trial.reason for a in standing.attempts.values() if a.trial.reason in CUT]
         return Trial(
-            name=first.name,
+            name=standing.candidate.name,
             recipe=first.recipe,
             validation=standing.score if scores else None,
             interval=(min(scores), max(scores)) if len(scores) > 1 else None,
