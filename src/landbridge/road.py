@@ -33,6 +33,7 @@ from landbridge.planning.candidates import Candidate
 from landbridge.planning.judge import TRANSFER, Opened, open_test, pool, seen_as, steadiest, whole_or
 from landbridge.planning.opening import asked_for, budget_of, candidates_of, checked, domain_of, held
 from landbridge.planning.search import Search, refits, state_folder
+from landbridge.planning.sharing import closing, for_scratch, kept
 from landbridge.planning.sources import default_sources
 from landbridge.reading.inputs import read_labelled
 from landbridge.report.judgement import evaluate_all, fold_by_fold, transfer_gain
@@ -43,12 +44,6 @@ from landbridge.unlabelled_road import adapted as learnt_on
 from landbridge.unlabelled_road import private
 
 DEFAULT_BUDGET = "10m"
-CLOSING = (10.0, 0.06)  # seconds and share of the budget kept for report, artifact and the proof that it reloads
-OPENING = (4.0, 20.0)  # seconds of the proof beside the opening of libraries and sources, and the most counted for that
-JUDGING = 0.3  # share of a fold's time kept for the scratch control, the refits and the test
-SCRATCH = 0.35  # share of what is left after the comparison that the scratch control may take
-UNREFITTED = 0.2  # the share that is kept instead where rows are many and nothing is refitted
-TESTING = 40.0  # seconds that are then enough for the test; the scratch control may take the others
 PARITY_ROWS = 32
 
 
@@ -215,34 +210,20 @@ def _folds(
         search = Search(workshop, fold, number, budget, journal, seed)
         controls = held(workshop.domain, candidates)
         again = refits(fold)
-        search.run(candidates, controls, _kept(share, again) if math.isfinite(share) else 0.0)
+        search.run(candidates, controls, kept(share, again) if math.isfinite(share) else 0.0)
         failure = next((s.error for s in search.standings if s.candidate in candidates and s.error), None)
         if keep and failure is not None:
             raise failure
-        search.scratch_control(_scratch(budget.left, again) if math.isfinite(budget.left) else math.inf)
+        search.scratch_control(for_scratch(budget.left, again) if math.isfinite(budget.left) else math.inf)
         opened.append(open_test(search, 0.0))
         trials += [s.trial for s in search.standings if s.trial is not None]
     return opened, trials
 
 
-def _kept(share: float, again: bool) -> float:
-    """Seconds of a fold's share that are kept for scratch control, refits and test."""
-    most = JUDGING * share
-    return most if again else max(UNREFITTED * share, min(most, 2 * TESTING))
-
-
-def _scratch(left: float, again: bool) -> float:
-    """Seconds of what is left that the scratch control may take."""
-    return SCRATCH * left if again else left - min((1 - SCRATCH) * left, TESTING)
-
-
 def working(clock: Budget, opening: float) -> Budget:
     """The budget less what comes after the last prediction: evidence, report, and the proof in a new process, which
     must open again what took this one `opening` seconds."""
-    if clock.seconds is None:
-        return clock
-    proof = max(CLOSING[0], OPENING[0] + min(opening, OPENING[1]))
-    return replace(clock, seconds=clock.seconds - proof - CLOSING[1] * clock.seconds)
+    return clock if clock.seconds is None else replace(clock, seconds=clock.seconds - closing(clock.seconds, opening))
 
 
 def _verdict(

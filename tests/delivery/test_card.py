@@ -74,6 +74,12 @@ def test_a_loss_is_said_among_the_limits() -> None:
     assert "did not pay" not in render(evidence(), RECIPE)
 
 
+def test_what_an_artifact_holds_of_training_rows_is_said_among_the_limits() -> None:
+    assert "the features of 90 training examples" in render(evidence(held_features=90), RECIPE)
+    assert "holds 90 training rows: their labels" in render(evidence(held_rows=90), RECIPE)
+    assert "training examples" not in render(evidence(), RECIPE)
+
+
 @pytest.mark.parametrize("missing", ["findings", "assumptions", "checks", "source", "environment", "command", "gain"])
 def test_a_card_without_optional_evidence_is_still_a_card(missing: str) -> None:
     poor = evidence()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,25 @@ def test_the_artifact_holds_every_part_and_no_path_of_this_machine(network: Deli
             assert str(network.private[0]).encode() not in path.read_bytes(), path
     assert saved.recipe.source == "transformers:tiny_net"
     assert saved.evidence["command"] == "landbridge run tiny_net --budget 1m"
+
+
+def test_features_of_training_rows_in_a_head_are_counted_and_told(
+    network: Delivery, saved: Adapted, pictures: list[Pillow.Image], tmp_path: Path
+) -> None:
+    assert "held_features" not in saved.evidence
+    predictor = network.predictor
+    assert isinstance(predictor, ModelPredictor)
+    body, width = predictor.model.body, predictor.model.body.width
+    head = Head(width, 3)
+    head.fill_kernel(
+        torch.randn(3, 7), torch.zeros(3), torch.randn(7, width), 0.5, torch.zeros(width), torch.ones(width)
+    )
+    bent = ModelPredictor(
+        Model(body, head), source=predictor.source, bridge=Native(), facts={}, origin=predictor.origin
+    )
+    adapted = save(tmp_path / "bent", replace(network, predictor=bent), pictures, fresh=False)
+    assert adapted.evidence["held_features"] == 7
+    assert "features of 7 training examples" in (adapted.path / "card.md").read_text()
 
 
 def test_a_control_that_won_is_delivered_like_anything_else(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_the_plan_ranks_with_cost_and_reason(encoder: str) -> None:
 
 
 def test_what_does_not_fit_the_budget_comes_last_and_says_so(encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("landbridge.planning.plan.SHARE", 1e-9)
+    monkeypatch.setattr("landbridge.planning.plan.for_trials", lambda seconds, again: 1e-9)
     domain = toy_domain("text", rows=120, classes=3)
     noisy = domain.targets.copy()
     noisy[np.random.default_rng(0).permutation(120)[:50]] = 0

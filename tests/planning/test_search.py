@@ -23,8 +23,10 @@ from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import ASKED, Candidate, controls, rival, single
 from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, steadiest, winners
 from landbridge.planning.search import LEAST_SCRATCH, Search, _key, _shrunk, state_folder
+from landbridge.planning.sharing import for_scratch
+from landbridge.planning.sharing import kept as kept_of
 from landbridge.planning.standing import Standing
-from landbridge.road import _final, _kept, _scratch, _verdict
+from landbridge.road import _final, _verdict
 from landbridge.testing import toy_domain
 
 NATIVE = codec.parse("bridges", "native")
@@ -467,5 +469,5 @@ def test_neighbours_are_not_tried_where_a_probe_is_clearly_ahead(make: Callable[
 def test_time_is_kept_for_the_control_the_refits_and_the_test(
     share: float, again: bool, kept: float, scratch: float
 ) -> None:
-    assert _kept(share, again) == pytest.approx(kept)
-    assert _scratch(kept, again) == pytest.approx(scratch)
+    assert kept_of(share, again) == pytest.approx(kept)
+    assert for_scratch(kept, again) == pytest.approx(scratch)

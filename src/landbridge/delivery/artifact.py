@@ -131,8 +131,9 @@ def save(folder: str | Path, delivery: Delivery, examples: Sequence[Example] = (
     facts, arrays = delivery.predictor.state()
     expected = delivery.predictor.predict(list(examples)) if len(examples) else None
     evidence = dict(delivery.evidence)
-    if kept := facts.get("head", {}).get("rows"):
-        evidence["held_rows"] = kept  # of the training data, which a card must say
+    head = facts.get("head", {})
+    held = {"held_rows": head.get("rows"), "held_features": head.get("supports")}
+    evidence |= {name: count for name, count in held.items() if count}  # of the training data, which a card must say
     if expected is not None:
         if delivery.temperature is not None:
             expected = expected / np.float32(delivery.temperature)

@@ -123,6 +123,11 @@ def _limits(evidence: Mapping[str, Any]) -> str:
             f"- The artifact holds {evidence['held_rows']} training rows: their labels, and their columns as scaled "
             "numbers, from which the values can nearly be read back. Pass it on only where those rows may go."
         )
+    if evidence.get("held_features"):
+        lines.append(
+            f"- The head compares new inputs with the features of {evidence['held_features']} training examples, which "
+            "the artifact holds: not the examples, but enough to recognise one of them. Pass it on with that in mind."
+        )
     lines.append(
         "- An input of another kind than the training data still gets an answer; probabilities do not warn of it."
     )

@@ -15,10 +15,10 @@ from landbridge.planning.foretell import Foretold, Known, moved_by
 from landbridge.planning.labels_worth import ceiling
 from landbridge.planning.layers import Reading
 from landbridge.planning.search import MOST_PAIRS, Search, refits
+from landbridge.planning.sharing import for_trials
 from landbridge.planning.standing import Standing
 from landbridge.planning.turns import Turns, look_ahead
 
-SHARE = 0.65  # of a budget is there for trials; the rest judges, refits and reports
 NOUNS = {"image": "images", "text": "texts", "audio": "recordings", "table": "rows", "series": "series"}
 WORDS = {
     "partial": "tuning the last blocks", "full": "full fine-tuning", "lora": "low-rank updates (LoRA)",
@@ -101,8 +101,9 @@ def _tuned(
     reason = candidate.reason
     if found is not None and about is not None:
         reason = f"{_data(search.workshop.domain)}; {_layer(recipe, readings)}; {_gain(found, about)}"
-        whole = (found.seconds or 0.0) * (2.0 if refits(search.fold) else 1.0)
-        if not against and seconds is not None and whole > SHARE * seconds:
+        again = refits(search.fold)
+        whole = (found.seconds or 0.0) * (2.0 if again else 1.0)
+        if not against and seconds is not None and whole > for_trials(seconds, again):
             against = f"about {whole:.0f} s with its refit, of a budget of {seconds:.0f} s"
     return {
         "name": recipe.name, "recipe": recipe, "measured": False, "reason": reason, "against": against,
