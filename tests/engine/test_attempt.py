@@ -86,14 +86,17 @@ def test_lora_leaves_the_source_and_writes_its_adapter(make: Make, encoder: str)
     assert len(done.lengths) == 1 and done.lengths[0][1] == 2
 
 
-def test_partial_trains_from_the_store_to_what_it_would_from_inputs(make: Make, encoder: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("tuning", "top"), [("partial(1)", "tokens"), ("ladder(reduction=2)", "tokens.2")])
+def test_what_trains_from_the_store_comes_to_what_it_would_from_inputs(
+    make: Make, encoder: str, tmp_path: Path, tuning: str, top: str
+) -> None:
     domain = toy_domain("text", rows=32)
     workshop = make(domain)
-    fast = run(workshop, encoder, "probe", "partial(1)", epochs=3, lr=1e-3)
-    assert len(kinds(workshop, "tokens")) == 1
+    fast = run(workshop, encoder, "probe", tuning, epochs=3, lr=1e-3)
+    assert len(kinds(workshop, top)) == 1
     without = Workshop(domain, device=torch.device("cpu"), folder=tmp_path / "other")
     without.store.limit = 0
-    slow = run(without, encoder, "probe", "partial(1)", epochs=3, lr=1e-3)
+    slow = run(without, encoder, "probe", tuning, epochs=3, lr=1e-3)
     assert not kinds(without, "tokens") and kinds(without, "rows")
     assert np.abs(fast.output - slow.output).max() < 0.05 * (1 + np.abs(slow.output).max())
 

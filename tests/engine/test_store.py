@@ -88,6 +88,28 @@ def test_training_from_the_store_sees_what_the_network_would(reads: str, tmp_pat
     assert batch.index.tolist() == rows.tolist() and torch.equal(batch.target, supply.target(rows))
 
 
+@pytest.mark.parametrize("reads", ["text", "image"])
+def test_every_depth_above_is_stored_in_one_pass(reads: str, tmp_path: Path) -> None:
+    domain, model = ragged(reads), toy_model(reads)
+    supply, store = Supply(domain, model.body.prepare), ActivationStore(tmp_path)
+    calls: list[int] = []
+    model.body.embedder[0].register_forward_hook(lambda module, given, made: calls.append(len(made)))
+    found = store.tokens(model, supply, ROWS, depth=0, view=0, key={}, dtype=torch.float32, above=True)
+    assert found is not None and [layer.depth for layer in found.above] == [1, 2, 3] and sum(calls[1:]) == len(ROWS)
+    positions = np.array([6, 0, 3])
+    batch = found.batch(positions, torch.from_numpy(positions), supply.target(ROWS[positions]))
+    with torch.no_grad():
+        layers = model.tokens_from(0, supply.inputs(ROWS[positions]))
+        whole, read = model.output(supply.batch(ROWS[positions])), model.output(batch)
+    for (tokens, mask), (kept, same) in zip(layers, [(batch.tokens, batch.mask), *batch.above], strict=True):
+        real = mask.flatten(1).bool()
+        assert torch.equal(same.bool(), mask.bool())
+        assert torch.equal(kept[real], tokens[real].to(torch.bfloat16).float())
+    torch.testing.assert_close(read, whole, atol=0.02, rtol=0.02)
+    part = batch.rows(slice(0, 2))
+    assert [len(tokens) for tokens, _ in part.above] == [2, 2, 2]
+
+
 def test_views_differ_view_zero_is_plain_and_each_belongs_to_its_row(tmp_path: Path) -> None:
     domain, model = toy_domain("image", rows=30), toy_model("image")
 
@@ -123,7 +145,7 @@ def test_the_same_key_is_computed_once_and_any_other_anew(tmp_path: Path) -> Non
 
 def test_what_is_too_large_is_refused(tmp_path: Path) -> None:
     store = ActivationStore(Path("unused"), limit=2 * 10 * 4 * 8 * 3)
-    assert store.fits(10, 4, 8, 3) and not store.fits(11, 4, 8, 3)
+    assert store.fits(10, 2 * 4 * 8, 3) and not store.fits(11, 2 * 4 * 8, 3)
     model, domain = toy_model("text"), ragged("text")
     supply, small = Supply(domain, model.body.prepare), ActivationStore(tmp_path, limit=100)
     assert small.tokens(model, supply, ROWS, depth=1, view=0, key={}, dtype=torch.float32) is None

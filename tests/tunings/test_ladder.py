@@ -10,6 +10,7 @@ from bodies import inputs, model_of, shake, tiny
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, gelu, layer_norm
 
+from landbridge.core.batch import Batch
 from landbridge.core.errors import UsageError
 from landbridge.core.model import Model, weights_hash
 from landbridge.nn.side import Attention, SideLayer, resized
@@ -68,6 +69,29 @@ def test_no_gradient_enters_the_body(reads: str) -> None:
     assert len(seen) == 3 and not any(t.requires_grad for pair in seen for t in pair)
     assert all(p.grad is not None for p in model.head.parameters() if p.requires_grad)
     assert all(p.grad is None for p in model.body.net.parameters()) and weights_hash(model.body.net) == before
+
+
+@pytest.mark.parametrize("kind", ["bert", "vit", "mobilenet_v2"])
+@pytest.mark.parametrize("where", ["all", "upper"])
+def test_stored_tokens_of_all_depths_spare_the_body(kind: str, where: str) -> None:
+    body = tiny(kind)
+    given, model = inputs(body), model_of(body)
+    with torch.no_grad():
+        layers = model.tokens_from(lowest := 0 if where == "all" else (len(body.blocks) + 1) // 2, given)
+        handle = Ladder(reduction=4, where=where).attach(model)
+        assert handle.listens and handle.first_moving == lowest
+        shake(body.inserts[0])
+        wanted = model(given)
+        ran: list[int] = []
+        for block in body.blocks:
+            block.module.register_forward_hook(lambda module, args, out: ran.append(1))
+        (tokens, mask), *above = layers
+        index = torch.arange(len(tokens))
+        batch = Batch(index=index, tokens=tokens, mask=mask, depth=lowest, above=tuple(above))
+        torch.testing.assert_close(model.output(batch), wanted, atol=1e-5, rtol=1e-5)
+        assert not ran
+        with pytest.raises(ValueError, match="read below block"):
+            model.features_along(lowest + 1, above)
 
 
 def test_it_cannot_be_joined_half_way_up() -> None:

@@ -14,6 +14,7 @@ Inputs = dict[str, Tensor]
 class Batch:
     """B examples. Either `inputs` (what `Body.embed` reads) or `tokens` with `mask` at block `depth` is given.
 
+    With `above`, which has tokens and mask at each depth after that, no block has to run at all.
     Shapes: target B or BxC, index B (row in the domain), weight B; tokens BxTxD, mask BxT (BxHxW for grids).
     """
 
@@ -23,6 +24,7 @@ class Batch:
     tokens: Tensor | None = None  # activations that entered block `depth`, from the activation store
     mask: Tensor | None = None
     depth: int = 0
+    above: tuple[tuple[Tensor, Tensor], ...] = ()
     weight: Tensor | None = None
     views: tuple[Batch, ...] = ()  # the same examples seen otherwise
     partner: Batch | None = None  # the paired modality
@@ -46,6 +48,7 @@ class Batch:
             inputs=None if self.inputs is None else {k: v[cut] for k, v in self.inputs.items()},
             tokens=None if self.tokens is None else self.tokens[cut],
             mask=None if self.mask is None else self.mask[cut],
+            above=tuple((tokens[cut], mask[cut]) for tokens, mask in self.above),
             weight=None if self.weight is None else self.weight[cut],
             views=tuple(view.rows(cut) for view in self.views),
             partner=None if self.partner is None else self.partner.rows(cut),
@@ -62,6 +65,7 @@ class Batch:
             inputs=None if self.inputs is None else {k: v.to(device) for k, v in self.inputs.items()},
             tokens=_moved(self.tokens, device),
             mask=_moved(self.mask, device),
+            above=tuple((tokens.to(device), mask.to(device)) for tokens, mask in self.above),
             weight=_moved(self.weight, device),
             views=tuple(view.to(device) for view in self.views),
             partner=None if self.partner is None else self.partner.to(device),

@@ -156,7 +156,8 @@ class Handle:
     groups: optimiser groups `{"params": [...], "scale": float, "decay": bool, "name": str}`, the learning rate is
     `stage.lr * scale`. first_moving: number of the lowest block whose weights (or whose input's embedder, then -1)
     move; equal to the number of blocks when only the head moves. moving: modules that train in train mode; all else
-    stays in eval mode, so that dropout and batch statistics of frozen parts do not move.
+    stays in eval mode, so that dropout and batch statistics of frozen parts do not move. listens: what moves only reads
+    what flows between the blocks, so that stored activations of all depths spare the body altogether.
     """
 
     groups: list[dict[str, Any]]
@@ -165,6 +166,7 @@ class Handle:
     lr: float  # the tuning's own default peak rate
     levels: list[Handle] = field(default_factory=list["Handle"])  # gradual unfreezing: what moves after this one
     closed_form: bool = False  # only a head moves, so an objective that can solve takes no steps
+    listens: bool = False
 
     def train_mode(self, model: Model) -> None:
         """Train mode for what moves, eval mode for all else."""

@@ -40,6 +40,7 @@ class Insert(nn.Module, ABC):
 
     neutral: ClassVar[bool] = True  # untrained it changes no output
     carries: ClassVar[bool] = False  # it takes state from depth to depth, so a walk must begin at `lowest` or below
+    listens: ClassVar[bool] = False  # what flows between the blocks leaves `enter` as it came
     lengthens: ClassVar[bool] = False  # there are more tokens between `lowest` and the end than the body made
 
     def __init__(self, tuning: Any, lowest: int) -> None:

@@ -169,6 +169,21 @@ class Model(nn.Module):
         top = len(self.body.blocks)
         return [*seen, _read(walks, top, *_enter(walks, top, tokens, mask))]
 
+    def features_along(self, k: int, layers: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """Features from the activations at depth k and at each depth after it, without running a block: for inserts
+        that only read what flows between the blocks."""
+        if k > self.latest_start:
+            raise ValueError(f"taps {self.taps} or inserts read below block {k}; start from block {self.latest_start}")
+        walks = [insert.walk() for insert in _inserts(self.body)]
+        tapped: list[Tensor] = []
+        for i, layer in enumerate(layers[:-1], start=k):
+            entered = _enter(walks, i, *layer)
+            if i in self.taps:
+                tapped.append(mean_pool(*_read(walks, i, *entered)))
+        top = len(self.body.blocks)
+        tokens, mask = _read(walks, top, *_enter(walks, top, *layers[-1]))
+        return torch.cat([*tapped, self.body.pool(tokens, mask)], dim=1)
+
     def tokens_at(self, k: int, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """The activations that enter block k, before any insert acts at that depth, and their mask."""
         walks = [insert.walk() for insert in _inserts(self.body)]
@@ -176,6 +191,13 @@ class Model(nn.Module):
         for i, block in enumerate(self.body.blocks[:k]):
             tokens, mask = block(*_enter(walks, i, tokens, mask))
         return tokens, mask
+
+    def tokens_from(self, k: int, inputs: Inputs) -> list[tuple[Tensor, Tensor]]:
+        """What enters block k and each block after it, and last what leaves the last; for a body without inserts."""
+        layers = [self.tokens_at(k, inputs)]
+        for block in self.body.blocks[k:]:
+            layers.append(block(*layers[-1]))
+        return layers
 
     def output(self, batch: Batch) -> Tensor:
         """Output of a batch, from its inputs or from stored activations."""
@@ -202,6 +224,8 @@ class Model(nn.Module):
 
     def _pooled(self, batch: Batch) -> Tensor:
         if batch.tokens is not None and batch.mask is not None:
+            if batch.above:
+                return self.features_along(batch.depth, [(batch.tokens, batch.mask), *batch.above])
             return self.features_from(batch.depth, batch.tokens, batch.mask)
         if batch.inputs is None:
             raise ValueError("a batch needs inputs or tokens with mask")

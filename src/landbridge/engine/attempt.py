@@ -277,16 +277,19 @@ class Run:
         )
 
     def feed(self, stage: Stage, handle: Handle) -> Feed:
-        """From the store when everything below a block is frozen, else from inputs."""
+        """From the store when everything below a block is frozen, or the whole body is only read; else from inputs."""
         order, depth = self.order, handle.first_moving
         lowest = min([depth, *(level.first_moving for level in handle.levels)])
         rows = np.sort(np.concatenate([order.train, order.validation]))
         stored = None
         looks = max((o.views for o in stage.objectives if isinstance(o, Sees)), default=0)
         from_inputs = looks > 0 or any(isinstance(o, Alters) and o.alters_inputs for o in stage.objectives)
-        if 0 < lowest <= self.model.latest_start and self.pristine and not from_inputs:
+        able = (lowest > 0 or handle.listens) and lowest <= self.model.latest_start
+        if able and self.pristine and not from_inputs:
             views = STORED_VIEWS if self.road.supply.views is not None else 1
-            stored = self.workshop.activations(self.road, rows, depth=lowest, views=views, ends=self.ends)
+            stored = self.workshop.activations(
+                self.road, rows, depth=lowest, views=views, above=handle.listens, ends=self.ends
+            )
         judged = not headless(stage)
         paired = any(isinstance(o, Draws) and o.sampling == "pairs" for o in stage.objectives)
         domain = self.workshop.domain

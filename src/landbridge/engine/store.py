@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,9 +49,15 @@ class Activations:
     grid: tuple[int, ...]
     depth: int
     chunks: tuple[Chunk, ...] = ()  # held, so that their files are not evicted
+    above: tuple[Activations, ...] = ()  # the same rows at each later depth, where they were asked for
 
     def batch(self, positions: np.ndarray, index: Tensor, target: Tensor) -> Batch:
         """The batch of the stored rows at `positions`, padded to the longest."""
+        tokens, mask = self._padded(positions)
+        above = tuple(layer._padded(positions) for layer in self.above)
+        return Batch(index=index, target=target, tokens=tokens, mask=mask, depth=self.depth, above=above)
+
+    def _padded(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
         lengths = self.lengths[positions]
         longest = int(lengths.max())
         block = np.zeros((len(positions), longest, self.pieces[0].shape[1]), np.uint16)
@@ -62,7 +68,7 @@ class Activations:
         mask = (torch.arange(longest)[None] < torch.from_numpy(lengths)[:, None]).to(torch.float32)
         if self.grid:
             mask = mask.view(len(positions), *self.grid)
-        return Batch(index=index, target=target, tokens=tokens, mask=mask, depth=self.depth)
+        return tokens, mask
 
 
 class ActivationStore:
@@ -78,9 +84,9 @@ class ActivationStore:
         """Seconds that other runs spent on what was found, and this one therefore did not."""
         return sum(shelf.seconds for _, shelf in self._shelves.values())
 
-    def fits(self, rows: int, tokens: float, width: int, views: int) -> bool:
+    def fits(self, rows: int, bytes_each: float, views: int) -> bool:
         """Whether that many activations may be stored."""
-        return 2 * rows * tokens * width * views <= self.limit
+        return rows * bytes_each * views <= self.limit
 
     def shelf(self, key: dict[str, Any], supply: Supply) -> Shelf:
         """The shelf of a key for the rows of a supply's domain."""
@@ -115,24 +121,23 @@ class ActivationStore:
 
     def tokens(
         self, model: Model, supply: Supply, rows: np.ndarray, *, depth: int, view: int, key: dict[str, Any],
-        dtype: torch.dtype, size: int = 32, views: int = 1, watch: Watch = unwatched,
+        dtype: torch.dtype, size: int = 32, views: int = 1, above: bool = False, watch: Watch = unwatched,
     ) -> Activations | None:  # fmt: skip
-        """The tokens of `rows` entering block `depth`; view 0 is the plain example, others are random views, drawn for
-        each row by itself. None where all `views` of them would not fit or no disk takes them."""
+        """The tokens of `rows` entering block `depth`, with `above` also at each later depth; view 0 is the plain
+        example, others are random views, drawn for each row by itself. None where all `views` of them would not fit or
+        no disk takes them."""
         device = next(model.parameters()).device
         seen = _named(supply.views) if view else ""
-        full = {**key, "kind": "tokens", "depth": depth, "view": view, "views": seen, "dtype": str(dtype)}
-        shelf = self.shelf({**full, "device": device.type}, supply)
+        what = {"kind": "layers" if above else "tokens", "depth": depth, "view": view, "views": seen}
+        shelf = self.shelf({**key, **what, "dtype": str(dtype), "device": device.type}, supply)
         model.eval()
 
         @torch.inference_mode()
         def read(some: np.ndarray) -> Arrays:
             batch = supply.batch(some, _by_row(supply, some, view), torch.Generator()).to(device)
-            tokens, mask = model.tokens_at(depth, cast(batch.inputs or {}, dtype))
-            bits = tokens.to(torch.bfloat16).cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
-            counts = mask.flatten(1).sum(1).round().long().cpu().numpy()
-            flat = np.concatenate([row[:n] for row, n in zip(bits, counts, strict=True)])
-            return {"tokens": flat, "counts": counts, "grid": np.array(mask.shape[1:] if mask.dim() > 2 else ())}
+            inputs = cast(batch.inputs or {}, dtype)
+            layers = model.tokens_from(depth, inputs) if above else [model.tokens_at(depth, inputs)]
+            return {n: a for i, layer in enumerate(layers) for n, a in _flat(_mark(i), *layer).items()}
 
         if len(shelf.missing(rows)) and not self._room(shelf, supply, rows, read, views):
             return None
@@ -142,7 +147,7 @@ class ActivationStore:
             extract(shelf, supply, shelf.missing(rows), read, _ragged, size=size, what=what, disk=True, watch=watch)
 
         try:
-            return _whole(shelf, missing, lambda: _activations(shelf, rows, depth))
+            return _whole(shelf, missing, lambda: _climbing(shelf, rows, depth, model if above else None))
         except NoRoomError:
             return None
 
@@ -155,8 +160,8 @@ class ActivationStore:
         if not len(left):
             return True
         made = [m for _, m in batched([np.arange(len(left))], lambda at: read(left[at]), "activations")]
-        counts = np.concatenate([m["counts"] for m in made])
-        return self.fits(len(rows), float(counts.mean()), made[0]["tokens"].shape[1], views)
+        held = sum(a.nbytes for m in made for n, a in m.items() if n.startswith("tokens"))
+        return self.fits(len(rows), held / len(left), views)
 
 
 def _whole(shelf: Shelf, missing: Callable[[], None], gather: Callable[[], T]) -> T:
@@ -178,9 +183,23 @@ def _pooled(made: Sequence[Arrays]) -> tuple[Arrays, dict[str, Any]]:
     return {n: h for n, (h, _) in halves.items()}, {"exponents": {n: e for n, (_, e) in halves.items()}}
 
 
+def _mark(layer: int) -> str:
+    """What follows the names of the arrays of a layer: nothing for the lowest."""
+    return f".{layer}" if layer else ""
+
+
+def _flat(mark: str, tokens: Tensor, mask: Tensor) -> Arrays:
+    """The real tokens of a batch row after row, how many each row has, and the shape of a grid."""
+    bits = tokens.to(torch.bfloat16).cpu().contiguous().view(torch.int16).numpy().view(np.uint16)
+    counts = mask.flatten(1).sum(1).round().long().cpu().numpy()
+    flat = np.concatenate([row[:n] for row, n in zip(bits, counts, strict=True)])
+    grid = np.array(mask.shape[1:] if mask.dim() > 2 else ())
+    return {f"tokens{mark}": flat, f"counts{mark}": counts, f"grid{mark}": grid}
+
+
 def _ragged(made: Sequence[Arrays]) -> tuple[Arrays, dict[str, Any]]:
-    grid = made[0]["grid"].tolist()
-    return stacked([{"tokens": m["tokens"], "counts": m["counts"]} for m in made]), {"grid": grid}
+    grids = {n: a.tolist() for n, a in made[0].items() if n.startswith("grid")}
+    return stacked([{n: a for n, a in m.items() if n not in grids} for m in made]), grids
 
 
 def _gathered(shelf: Shelf, rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
@@ -198,17 +217,24 @@ def _gathered(shelf: Shelf, rows: np.ndarray, names: Sequence[str]) -> np.ndarra
     return np.zeros((0, 0), np.float32) if made is None else made
 
 
-def _activations(shelf: Shelf, rows: np.ndarray, depth: int) -> Activations:
+def _climbing(shelf: Shelf, rows: np.ndarray, depth: int, model: Model | None) -> Activations:
+    """The activations at a depth, and with a model those of its later depths above them."""
+    above = range(1, len(model.body.blocks) - depth + 1) if model is not None else ()
+    layers = tuple(_activations(shelf, rows, depth + i, _mark(i)) for i in above)
+    return replace(_activations(shelf, rows, depth, ""), above=layers)
+
+
+def _activations(shelf: Shelf, rows: np.ndarray, depth: int, mark: str) -> Activations:
     piece, starts, lengths = (np.zeros(len(rows), np.int64) for _ in range(3))
     pieces: list[np.ndarray] = []
     chunks: list[Chunk] = []
     for positions, chunk in shelf.pieces(rows):
-        counts, slots = chunk.array("counts"), shelf.slot[rows[positions]]
+        counts, slots = chunk.array(f"counts{mark}"), shelf.slot[rows[positions]]
         piece[positions], lengths[positions] = len(pieces), counts[slots]
         starts[positions] = (np.cumsum(counts) - counts)[slots]
-        pieces.append(chunk.array("tokens"))
+        pieces.append(chunk.array(f"tokens{mark}"))
         chunks.append(chunk)
-    grid = tuple(chunks[0].facts["grid"])
+    grid = tuple(chunks[0].facts[f"grid{mark}"])
     return Activations(tuple(pieces), piece, starts, lengths, grid, depth, tuple(chunks))
 
 

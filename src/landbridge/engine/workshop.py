@@ -166,9 +166,10 @@ class Workshop:
         return model.features(cast(inputs, road.reader_dtype)).float().cpu().numpy()
 
     def activations(
-        self, road: Road, rows: np.ndarray, *, depth: int, views: int, ends: float = math.inf
+        self, road: Road, rows: np.ndarray, *, depth: int, views: int, above: bool = False, ends: float = math.inf
     ) -> tuple[Activations, ...] | None:
-        """Stored tokens entering block `depth` in the plain and up to `views - 1` random views; None when too large.
+        """Stored tokens entering block `depth`, with `above` at each later depth too, in the plain and up to
+        `views - 1` random views; None when too large.
 
         OutOfTimeError when the plain view would end after monotonic time `ends`; random views are made only while
         they leave half of the time to training.
@@ -179,7 +180,7 @@ class Workshop:
             try:
                 found = self.store.tokens(
                     model, road.supply, rows, depth=depth, view=view, key=road.key, dtype=road.reader_dtype,
-                    size=road.size, views=views, watch=self.watching(road, half if made else ends),
+                    size=road.size, views=views, above=above, watch=self.watching(road, half if made else ends),
                 )  # fmt: skip
             except OutOfTimeError:
                 if not made:

@@ -26,8 +26,8 @@ class Ladder:
     We start the layers at random, not as pruned copies of the body's, which would need each library's layer opened;
     and the end is added through a map that is zero at first, where the paper's takes the body's place.
 
-    Only what the side network reads at `where` and above is computed in each epoch. A store that kept the tokens of
-    all these depths could hand them to `Climb.enter` one by one and spare the body altogether.
+    The body's tokens at `where` and above are computed once and stored, where they fit, so that an epoch costs the side
+    network alone.
     """
 
     reduction: int = whole(8, 1, 64, log=True, help="the body's width divided by the side network's")
@@ -54,7 +54,7 @@ class Ladder:
 class SideNetwork(Insert):
     """Maps from the body's widths to one narrow width, a gate for each rung, a layer between rungs, the way back."""
 
-    carries = True
+    carries = listens = True
 
     def __init__(self, tuning: Any, lowest: int, flow: Flow, reduction: int) -> None:
         super().__init__(tuning, lowest)

@@ -20,7 +20,7 @@ def stay(model: Model, insert: Insert, *, lr: float, head_scale: float) -> Handl
     model.body.inserts.append(insert.to(next(model.body.net.parameters()).device).eval())
     made = [*insert_groups(insert), *head_groups(model, head_scale)]
     release(made)
-    return Handle(groups=made, first_moving=insert.lowest, moving=[insert, model.head], lr=lr)
+    return Handle(groups=made, first_moving=insert.lowest, moving=[insert, model.head], lr=lr, listens=insert.listens)
 
 
 def insert_groups(insert: Insert) -> list[dict[str, Any]]:
