@@ -25,6 +25,7 @@ HALF, MOST = (
     2 * math.log(2),
     2 * math.log(10),
 )  # squared radius within which a half, or 9 of 10, of a plane Gaussian lie
+BESIDE = 3  # artifacts in the table of classes
 NAMED = 12  # centres of classes that bear their names
 
 
@@ -51,17 +52,21 @@ def drawn(found: Mapping[str, Any] | None, seen: Sequence[Seen]) -> dict[str, An
     """The distances, and the plane of those that share the space of the nearest, with its legend."""
     told = [a for a in (found or {}).get("artifacts", []) if a["value"] is not None]
     if not told:
-        return {"distances": "", "plane": "", "legend": []}
+        return {"distances": "", "plane": "", "legend": [], "classes": None}
     by_path = {s.earlier.path: s for s in seen}
     space = by_path[told[0]["artifact"]].space
     shown = [(i, by_path[a["artifact"]]) for i, a in enumerate(told) if by_path[a["artifact"]].space == space]
     legend = [{"name": s.earlier.label, "number": i % COLOURS} for i, s in shown]
-    return {"distances": distances(told), "plane": picture(shown[:COLOURS]), "legend": legend[:COLOURS]}
+    return {
+        "distances": distances(told), "plane": picture(shown[:COLOURS]), "legend": legend[:COLOURS],
+        "classes": _side_by_side([a for a in told if a["classes"]][:BESIDE]),
+    }  # fmt: skip
 
 
 def distances(told: Sequence[Mapping[str, Any]]) -> Markup:
     """A row for each artifact: its distance with the interval, over the band of another draw of its own data."""
-    line, top, left = 34, 10, 190
+    line, top = 34, 10
+    left = 30 + 6.4 * max(len(clip(a["label"], 28)) for a in told)
     height = top + line * len(told) + 40
     bands = [a["again"] * math.sqrt(ALIKE**2 - 1) for a in told]
     x = Scale(0.0, 1.08 * max([0.1, *bands, *(a["interval"][1] for a in told)]), left, WIDTH - 60)
@@ -128,8 +133,24 @@ def picture(shown: Sequence[tuple[int, Seen]]) -> Markup:
                 f'<ellipse class="{kind} k{i % COLOURS}" cx="{x}" cy="{y}" rx="{wide:.1f}" ry="{narrow:.1f}" '
                 f'transform="rotate({angle:.1f} {x} {y})"><title>{name}</title></ellipse>'
             )
-    parts += [_centre(one, i, *at(place), name) for i, one, *_ in axes for place, name in _named(plane, one)]
+    written: list[tuple[float, float]] = []
+    for i, one, *_ in axes:
+        for place, name in _named(plane, one):
+            x, y = at(place)
+            free = all(abs(x - u) > 90 or abs(y - v) > 12 for u, v in written)
+            few = free and len(one.target.classes.number) <= NAMED
+            written += [(x, y)] if few else []
+            parts.append(_centre(f"k{i % COLOURS}", x, y, name, few))
     return svg(WIDTH, height, "map plane", "the data among earlier targets", "".join(parts))
+
+
+def _side_by_side(told: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """For each class of the data the nearest of every artifact."""
+    if not told:
+        return None
+    each = zip(*(a["classes"] for a in told), strict=True)
+    rows = [{"name": row[0]["class"], "near": [c["near"] for c in row]} for row in each]
+    return {"names": [a["label"] for a in told], "rows": rows}
 
 
 def _named(plane: Plane, seen: Seen) -> list[tuple[np.ndarray, str]]:
@@ -138,10 +159,9 @@ def _named(plane: Plane, seen: Seen) -> list[tuple[np.ndarray, str]]:
     return [(plane.of(c.numpy()), names[int(k)]) for k, c in zip(classes.number, classes.centre, strict=True)]
 
 
-def _centre(seen: Seen, colour: int, x: float, y: float, name: str) -> str:
-    """A diamond with the name of the class beside it where there are few."""
-    few = len(seen.target.classes.number) <= NAMED
-    label = f'<text x="{x + 7}" y="{y + 4}">{escape(clip(name, 24))}</text>' if few else ""
+def _centre(tone: str, x: float, y: float, name: str, said: bool) -> str:
+    """A diamond, with the name of the class beside it where there is room."""
+    label = f'<text x="{x + 7}" y="{y + 4}">{escape(clip(name, 24))}</text>' if said else ""
     corners = " ".join(f"{x + a:.1f},{y + b:.1f}" for a, b in ((0, -5), (5, 0), (0, 5), (-5, 0)))
-    mark = f'<polygon class="k{colour % COLOURS}" points="{corners}"/>'
+    mark = f'<polygon class="{tone}" points="{corners}"/>'
     return f"<g><title>{escape(clip(name, 80))}</title>{mark}{label}</g>"

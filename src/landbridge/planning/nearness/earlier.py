@@ -97,7 +97,8 @@ def road_of(workshop: Workshop, earlier: Earlier, rows: np.ndarray) -> Road:
     """
     facts, domain = earlier.predictor, workshop.domain
     bridge = codec.from_json("bridges", facts["bridge"])
-    if earlier.columns and not set(earlier.columns) & set(domain.reading.get("columns") or earlier.columns):
+    columns = set(domain.reading.get("columns") or ())
+    if earlier.modality == "table" and not columns & set(earlier.columns):
         raise SourceError(f"the data has none of its columns ({', '.join(earlier.columns[:3])}); rename them")
     same = [source for source, origin in workshop.origins().items() if origin == facts["source_sha256"]]
     tried: list[LandbridgeError] = []
