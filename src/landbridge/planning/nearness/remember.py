@@ -41,6 +41,8 @@ def remembered(
             return {"rows": 0, "why": f"there was no time to read rows for it: {late}"}, None
         rows = rows[fewer]
         features = workshop.features(road, (), rows)
+    if not np.isfinite(features).all():
+        return {"rows": 0, "why": "the source gives features that are not finite"}, None
     groups = None if domain.groups is None else domain.groups[rows]
     target = Target.of(features, domain.targets[rows], seed, groups)
     return {"rows": len(rows), "classes": len(target.classes.number), "why": ""}, target.to_bytes()
