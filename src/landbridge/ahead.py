@@ -25,6 +25,8 @@ from landbridge.engine.workshop import Workshop
 from landbridge.planning.assessment import assessed, read_sources
 from landbridge.planning.candidates import Candidate, controls, scratch
 from landbridge.planning.layers import told
+from landbridge.planning.nearness.earlier import open_earlier
+from landbridge.planning.nearness.targets import looked_through, near_targets
 from landbridge.planning.opening import asked_for, budget_of, candidates_of, checked, checks_of, domain_of, held
 from landbridge.planning.plan import make_plan
 from landbridge.planning.search import Search
@@ -84,6 +86,7 @@ def assess(
     data: str | Path | Domain,
     *,
     sources: Sequence[str] | None = None,
+    near: str | Path | Sequence[str | Path] = (),
     out: str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -92,18 +95,23 @@ def assess(
 ) -> dict[str, Any]:
     """What the data is, what is wrong with it, and how near each source is; the test stays shut.
 
-    With `out` a page with the embedding map, the layers and the learning curve is written into that folder.
+    `near` are artifacts that were delivered earlier: how near the data is to what each was adapted to. With `out` a
+    page with the embedding map, the layers and the learning curve is written into that folder.
     """
     size = parse_size(cache_size)
     domain = domain_of(data, seed, progress)
+    earlier = open_earlier(near, domain)
     candidates = candidates_of(domain, sources)
     page = None if out is None else page_for(out)
     with _looking(domain, seed, device, size, progress) as search:
         search.run([c for c in candidates if _quick(c)], controls(domain), 0.0)
         readings = read_sources(search.workshop, candidates)
-        found = plain({**_about(domain), "probes": _probes(search), **assessed(search.workshop, readings)})
+        found = {**_about(domain), "probes": _probes(search), **assessed(search.workshop, readings)}
+        seen, silent = looked_through(search.workshop, earlier)
+        found["targets"] = near_targets(search.workshop, seen, silent, earlier) if earlier else None
+        found = plain(found)
         if page is not None:
-            write_page(page, found, domain, readings[0] if readings else None, seed)
+            write_page(page, found, domain, readings[0] if readings else None, seed, seen)
     return found
 
 

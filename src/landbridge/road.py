@@ -31,6 +31,7 @@ from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import Candidate
 from landbridge.planning.judge import TRANSFER, Opened, open_test, pool, seen_as, steadiest, whole_or
+from landbridge.planning.nearness.remember import remembered
 from landbridge.planning.opening import asked_for, budget_of, candidates_of, checked, domain_of, held
 from landbridge.planning.search import Search, refits, state_folder
 from landbridge.planning.sharing import closing, for_scratch, kept
@@ -45,6 +46,7 @@ from landbridge.unlabelled_road import private
 
 DEFAULT_BUDGET = "10m"
 PARITY_ROWS = 32
+REMEMBERING = (2.0, 0.01)  # seconds and share of the budget for reading rows by which the target is remembered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,8 +193,9 @@ def _walk(
         record["resumed"] = journal.taken
         record["refit"] = refit
         record["unlabelled"] = dict(more) or None
+        record["remembered"], target = _remember(workshop, attempt, recipe, steadiest(opened, role), refit, clock)
         record["seconds"] = clock.spent
-        result = _deliver(domain, attempt, recipe, plain(record), findings, folder)
+        result = _deliver(domain, attempt, recipe, plain(record), findings, folder, target)
     shutil.rmtree(state, ignore_errors=True)
     return result
 
@@ -259,6 +262,16 @@ def _final(
     return made, standing.candidate, "all rows" if whole else "fold"
 
 
+def _remember(
+    workshop: Workshop, attempt: Attempt, recipe: Recipe, tested: Opened, refit: str, clock: Budget
+) -> tuple[dict[str, Any], bytes | None]:
+    """The moments of the rows that the delivered model was trained on, in the features of its source."""
+    rows = np.arange(len(workshop.domain)) if refit == "all rows" else tested.fold.rest
+    facts = attempt.predictor.facts if isinstance(attempt.predictor, ModelPredictor) else {}
+    seconds = REMEMBERING[0] + REMEMBERING[1] * (clock.seconds if clock.seconds is not None else math.inf)
+    return remembered(workshop, recipe, facts, rows, seconds)
+
+
 def _deliver(
     domain: Domain,
     attempt: Attempt,
@@ -266,6 +279,7 @@ def _deliver(
     record: dict[str, Any],
     findings: Sequence[Finding],
     folder: Path,
+    target: bytes | None,
 ) -> Result:
     """Write the artifact, after proof that it reloads to the same predictions."""
     predictor = attempt.predictor
@@ -290,6 +304,7 @@ def _deliver(
             temperature=temperature,
             source_files=files,
             adapter=attempt.adapter,
+            target=target,
             private=private(recipe),
         ),
         list(domain.examples(rows)),

@@ -21,6 +21,7 @@ from landbridge.cli.fit import spelled
 from landbridge.core import codec, registry
 from landbridge.core.parts import Rule, rules
 from landbridge.core.recipe import LENGTH, Recipe, Stage
+from landbridge.planning.candidates import single
 
 VERBS = ("run", "plan", "assess", "fit", "eval", "predict", "compare", "sources", "parts", "doctor", "world")
 MAIN = [sys.executable, "-c", "from landbridge.cli.main import main; main()"]
@@ -221,6 +222,23 @@ def test_assess_says_what_the_data_is_and_leaves_the_test_shut(command: Any, tex
     scores = [p["validation"] for p in found["probes"] if p["validation"] is not None]
     assert scores == sorted(scores, reverse=True)
     assert all(a["option"] for a in found["assumptions"])
+
+
+def test_assess_tells_how_near_earlier_targets_are(
+    command: Any, artifact: Path, texts: Path, encoder: str, tmp_path: Path
+) -> None:
+    recipe = single(encoder, codec.parse("bridges", "native"), "probe")
+    probe = landbridge.fit(texts, recipe, budget="30s", out=tmp_path / "probe").path
+    near = ("--near", artifact, "--near", probe)
+    said = command("assess", texts, "--source", encoder, *near, "--out", tmp_path / "page")
+    assert said.code == 0, said.err
+    lines = said.out[said.out.index("earlier targets") :].splitlines()
+    assert lines[1].endswith("another draw of the same data (" + lines[1].rpartition("(")[2])
+    assert lines[1].split()[1] == f"{probe}:" and lines[2].split()[:4] == ["money", "is", "nearest", "to"]
+    assert lines[4].startswith(f"      -  {artifact}: does not tell: a control was delivered")
+    assert (tmp_path / "page" / "assess.html").read_text().count("<ellipse") == 2
+    said = command("assess", texts, "--source", encoder, "--near", tmp_path / "nowhere")
+    assert said.code == 5 and f"{tmp_path / 'nowhere'}: there is no such artifact" in said.err
 
 
 def test_progress_is_drawn_on_a_terminal_only_and_colours_can_be_refused(texts: Path, tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ from landbridge.cli import foresight, show
 from landbridge.cli import options as o
 from landbridge.core.cache import DEFAULT_SIZE, parse_size
 
+Near = Annotated[
+    list[str] | None,
+    typer.Option("--near", help="Artifact of an earlier run: how near DATA is to its target; repeat for several."),
+]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for assess.html, a page with the pictures.")]
 
 
@@ -22,6 +26,7 @@ def register(app: typer.Typer) -> None:
 def assess(
     data: o.Data,
     source: o.Sources = None,
+    near: Near = None,
     out: Out = None,
     modality: o.Modality = None,
     task: o.Task = None,
@@ -40,7 +45,7 @@ def assess(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Say what DATA is, how near each source is to it, which layer serves best, and what more labels would bring."""
+    """Say what DATA is, how near sources and earlier targets are, which layer is best, what more labels would bring."""
     size = parse_size(cache_size)
     from landbridge.ahead import assess as look
 
@@ -50,7 +55,10 @@ def assess(
             data, modality=modality, task=task, metric=metric, input=input, target=target, id=id, group=group,
             time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
         )  # fmt: skip
-        found = look(domain, sources=sources, out=out, seed=seed, device=device, cache_size=size, progress=progress)
+        found = look(
+            domain, sources=sources, near=near or (), out=out, seed=seed, device=device, cache_size=size,
+            progress=progress,
+        )  # fmt: skip
     if json:
         show.print_json(found)
     elif not quiet:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from landbridge.cli import show
+from landbridge.delivery.predict import printable
 
 SHOWN = 5  # confused pairs
 
@@ -25,11 +26,27 @@ def assessment(found: Mapping[str, Any]) -> None:
         if source["near"]:
             print(f"  nearness    {source['near']['sentence']}")
             _alike(source["near"]["classes"])
+    if found["targets"]:
+        targets(found["targets"])
     if found["confused"]:
         print("\nconfused in the features already")
         for pair in found["confused"][:SHOWN]:
             print(f"{pair['rows']:>7}  {' and '.join(pair['classes'])}  ({pair['share']:.1%} of both)")
     print(f"\n{labels(found['labels'])}")
+
+
+def targets(found: Mapping[str, Any]) -> None:
+    """How near the data is to what earlier artifacts were adapted to, the nearest first."""
+    print("\nearlier targets")
+    for entry in found["artifacts"]:
+        value = "-" if entry["value"] is None else f"{entry['value']:.3f}"
+        print(f"{value:>7}  {printable(entry['artifact'])}: {printable(entry['sentence'])}")
+        for each in entry["classes"][:SHOWN]:
+            first, *others = (f"{printable(n['name'])} ({n['value']:.2f})" for n in each["near"])
+            then = f", then {others[0]}" if others else ""
+            print(f"           {printable(each['class'])} is nearest to {first}{then}")
+    if found["sentence"]:
+        print(f"         {printable(found['sentence'])}")
 
 
 def labels(found: Mapping[str, Any] | None) -> str:

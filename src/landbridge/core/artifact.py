@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 MANIFEST = "manifest.json"
 ARRAYS = "model.safetensors"
+TARGET = "reference/target.safetensors"  # moments of the target in the source's features; may be absent
 DOCUMENT_FOLDERS = (".", "reference")  # a .json file here is a document, elsewhere it is a file like any other
 MOST_JSON = 64 * 2**20  # bytes of one document: evidence is capped well below
 _UNPARSABLE = (SafetensorError, KeyError, ValueError, TypeError, AttributeError, OverflowError)
@@ -77,8 +78,7 @@ def write_artifact(
         if _is_document(name) or name in (MANIFEST, ARRAYS):
             raise ArtifactError(f"{folder}/{name}: this name belongs to the format; put the file into a folder")
     if arrays:
-        named = {name: _as_array(f"{folder}/{ARRAYS}", name, value) for name, value in arrays.items()}
-        contents[ARRAYS] = tensor_bytes(named, {"format": "pt"})
+        contents[ARRAYS] = to_bytes(f"{folder}/{ARRAYS}", arrays)
     table = {name: {"bytes": len(data), "sha256": _sha256(data)} for name, data in sorted(contents.items())}
     manifest = _encode(MANIFEST, {"schema": SCHEMA, "kind": "landbridge artifact", "files": table})
     with new_folder(folder) as draft:
@@ -109,10 +109,25 @@ def read_artifact(folder: str | Path) -> Artifact:
         if _is_document(name):
             documents[name] = _decode(where, data)
         elif name == ARRAYS:
-            arrays = _tensors(where, data)
+            arrays = from_bytes(where, data)
         else:
             files[name] = data
     return Artifact(folder=path, digest=digest, documents=documents, arrays=arrays, files=files)
+
+
+def to_bytes(where: str, arrays: Mapping[str, np.ndarray | Tensor]) -> bytes:
+    """Arrays as a safetensors file; ArtifactError naming `where` and the array that does not fit."""
+    named = {name: _as_array(where, name, value) for name, value in arrays.items()}
+    return tensor_bytes(named, {"format": "pt"})
+
+
+def from_bytes(where: str, data: bytes) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file; ArtifactError naming `where` when it is none or holds NaN."""
+    try:
+        found = parse_tensors(data)
+    except _UNPARSABLE as error:
+        raise ArtifactError(f"{where}: is not a readable safetensors file ({str(error)[:80]})") from error
+    return {name: _without_nan(where, name, array) for name, array in found.items()}
 
 
 def _manifest(store: Store) -> tuple[str, dict[str, tuple[int, str]]]:
@@ -191,14 +206,6 @@ def _as_array(where: str, name: str, value: np.ndarray | Tensor) -> np.ndarray:
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise ArtifactError(f"{where}: '{name}' has type {array.dtype}; only booleans, whole numbers and floats fit")
     return _without_nan(where, name, np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C"))
-
-
-def _tensors(where: str, data: bytes) -> dict[str, np.ndarray]:
-    try:
-        found = parse_tensors(data)
-    except _UNPARSABLE as error:
-        raise ArtifactError(f"{where}: is not a readable safetensors file ({str(error)[:80]})") from error
-    return {name: _without_nan(where, name, array) for name, array in found.items()}
 
 
 def _without_nan(where: str, name: str, array: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from landbridge.core import registry
-from landbridge.core.artifact import read_artifact, write_artifact
+from landbridge.core.artifact import TARGET, read_artifact, write_artifact
 from landbridge.core.contracts import Modality, Predictor, Task
 from landbridge.core.errors import ArtifactError, LandbridgeError
 from landbridge.core.model import Example
@@ -104,7 +104,8 @@ class Delivery:
     """Everything an artifact is made of. `private` lists paths that must not appear in it: they are cut to names.
 
     `source_files` is `Body.files()` (empty for a control), `adapter` the PEFT files where the tuning wrote some,
-    `reference` what the watcher needs (name to JSON), `render` draws the report from the evidence.
+    `reference` what the watcher needs (name to JSON), `target` the moments of the target by which later data is told
+    near or far, `render` draws the report from the evidence.
     """
 
     predictor: Predictor
@@ -118,6 +119,7 @@ class Delivery:
     source_files: Mapping[str, bytes] = field(default_factory=dict)
     adapter: Mapping[str, bytes] = field(default_factory=dict)
     reference: Mapping[str, Any] = field(default_factory=dict)
+    target: bytes | None = None
     private: Sequence[Path] = ()
 
 
@@ -213,6 +215,7 @@ def _write(
         "report.html": delivery.render(shown).encode(),
         **{f"source/{name}": data for name, data in delivery.source_files.items()},
         **{f"adapter/{name}": data for name, data in delivery.adapter.items()},
+        **({} if delivery.target is None else {TARGET: delivery.target}),
     }
     written = {**portable(documents, delivery.private), "evidence.json": shown}
     write_artifact(folder, documents=written, arrays=arrays, files=files)

@@ -100,22 +100,39 @@ class Workshop:
         name = f"{source}|{codec.text(bridge)}"
         opened = self._roads.get(name)
         if opened is None or opened.facts != bridge.fit(opened.bare, self.domain, rows):
-            self.progress(Tick(stage="open", detail=source))
-            bare = open_source(source, modality=self.domain.modality.part_name)
-            if source.startswith("scratch:"):
-                bare.reset(torch_generator(self.seed, "scratch", source))
-            origin = weights_hash(bare.net)
+            bare = self._opened(source)
             facts = bridge.fit(bare, self.domain, rows)
-            body = bridge.connect(bare, facts).to(self.device).eval()
-            supply = self._supply(body)
-            sample = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
-            inputs = {k: v.to(self.device) for k, v in supply.inputs(sample).items()}
-            precision = pick_precision(self.device, body.net)
-            reader, dtype = fast_copy(body, inputs, self.device)
-            size = READ if self.device.type != "cpu" else READ_IMAGES if body.reads == "image" else READ_CPU
-            opened = Road(source, bridge, facts, bare, body, origin, supply, precision, reader, dtype, size)
-            self._roads[name] = opened
+            opened = self._roads[name] = self._connected(source, bare, bridge, facts, rows)
         return opened
+
+    def road_by(self, source: str, bridge: Any, facts: Mapping[str, Any], rows: np.ndarray) -> Road:
+        """The same with what the bridge learnt in an earlier run; `rows` are some that it will read."""
+        opened = self._roads.get(f"{source}|{codec.text(bridge)}")
+        if opened is not None and opened.facts == facts:
+            return opened
+        return self._connected(source, self._opened(source), bridge, facts, rows)
+
+    def origins(self) -> dict[str, str]:
+        """The sources that are open, each with the hash of its weights."""
+        return {road.source: road.origin for road in self._roads.values()}
+
+    def _opened(self, source: str) -> Body:
+        self.progress(Tick(stage="open", detail=source))
+        bare = open_source(source, modality=self.domain.modality.part_name)
+        if source.startswith("scratch:"):
+            bare.reset(torch_generator(self.seed, "scratch", source))
+        return bare
+
+    def _connected(self, source: str, bare: Body, bridge: Any, facts: Mapping[str, Any], rows: np.ndarray) -> Road:
+        origin = weights_hash(bare.net)
+        body = bridge.connect(bare, facts).to(self.device).eval()
+        supply = self._supply(body)
+        sample = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
+        inputs = {k: v.to(self.device) for k, v in supply.inputs(sample).items()}
+        precision = pick_precision(self.device, body.net)
+        reader, dtype = fast_copy(body, inputs, self.device)
+        size = READ if self.device.type != "cpu" else READ_IMAGES if body.reads == "image" else READ_CPU
+        return Road(source, bridge, facts, bare, body, origin, supply, precision, reader, dtype, size)
 
     def _supply(self, body: Body) -> Supply:
         """Bodies that prepare alike share the prepared examples."""

@@ -29,3 +29,13 @@ def between(one_KD: Tensor, one_factors: Sequence[Tensor], other_KD: Tensor, oth
         [torch.stack([torch.linalg.svdvals(f @ g.T).sum() for g in other_factors]) for f in one_factors]
     )
     return (apart + one_K.unsqueeze(1) + other_K - 2 * shared).clamp_min(0.0)
+
+
+def squared(apart: Tensor, here_DD: Tensor, there_DD: Tensor) -> Tensor:
+    """Squared 2-Wasserstein distance of two Gaussians whose centres lie sqrt(`apart`) from each other; symmetric
+    covariances DxD of any rank."""
+    spread, axes = torch.linalg.eigh(here_DD)
+    root = axes * spread.clamp_min(0.0).sqrt() @ axes.T
+    product = root @ there_DD @ root
+    shared = torch.linalg.eigvalsh(0.5 * (product + product.T)).clamp_min(0.0).sqrt().sum()
+    return (apart + here_DD.diagonal().sum() + there_DD.diagonal().sum() - 2 * shared).clamp_min(0.0)

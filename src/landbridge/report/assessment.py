@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from landbridge.core.errors import UsageError
 from landbridge.core.files import resources, write_bytes
 from landbridge.evidence.outcome import class_names, correct, truth
 from landbridge.planning.layers import Reading
+from landbridge.planning.nearness.targets import Seen
 from landbridge.planning.scores.rows import kind_of
-from landbridge.report import charts, words
+from landbridge.report import charts, targets, words
 from landbridge.report.embedding import embed, neighbours, worth_showing
 from landbridge.report.inert import inert
 
@@ -36,10 +37,13 @@ def page_for(out: str | Path) -> Path:
     return folder / NAME
 
 
-def write_page(path: Path, found: Mapping[str, Any], domain: Domain, reading: Reading | None, seed: int) -> None:
-    """Draw what was found; the map and the neighbours come from the best reading."""
+def write_page(
+    path: Path, found: Mapping[str, Any], domain: Domain, reading: Reading | None, seed: int, seen: Sequence[Seen] = ()
+) -> None:
+    """Draw what was found; the map and the neighbours come from the best reading, `seen` by earlier artifacts."""
+    pictures = drawn(domain, reading, found, seed) | {"targets": targets.drawn(found["targets"], seen)}
     with resources(path):
-        write_bytes(path, page(found, drawn(domain, reading, found, seed)).encode())
+        write_bytes(path, page(found, pictures).encode())
 
 
 def page(found: Mapping[str, Any], pictures: Mapping[str, Any]) -> str:

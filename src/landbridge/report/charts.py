@@ -28,12 +28,12 @@ def scatter(places: np.ndarray, groups: Sequence[int], tips: Sequence[str], astr
         ring = f'<circle class="ring" cx="{x:.1f}" cy="{y:.1f}" r="7"/>' if astray[i] else ""
         tip = f"<title>{escape(clip(tips[i], 160))}</title>"
         parts.append(f"<g>{tip}{ring}{_mark(x, y, max(groups[i], 0) // COLOURS % SHAPES, tone)}</g>")
-    return _svg(size, size, "map", "map of the features", "".join(parts))
+    return svg(size, size, "map", "map of the features", "".join(parts))
 
 
 def key(number_: int) -> Markup:
     """The mark of a group, for a legend."""
-    return _svg(14, 14, "map key", "", _mark(7, 7, number_ // COLOURS % SHAPES, f"k{number_ % COLOURS}"), fixed=True)
+    return svg(14, 14, "map key", "", _mark(7, 7, number_ // COLOURS % SHAPES, f"k{number_ % COLOURS}"), fixed=True)
 
 
 def _mark(x: float, y: float, shape: int, tone: str) -> str:
@@ -67,7 +67,7 @@ def layers(sources: Sequence[Mapping[str, Any]]) -> Markup:
             )
     parts.append(f'<text class="x" x="52" y="{height - 12}" text-anchor="start">first block</text>')
     parts.append(f'<text class="x" x="{WIDTH - 10}" y="{height - 12}" text-anchor="end">last layer</text>')
-    return _svg(WIDTH, height, "chart", "probe by layer", "".join(parts))
+    return svg(WIDTH, height, "chart", "probe by layer", "".join(parts))
 
 
 def learning(labels: Mapping[str, Any]) -> Markup:
@@ -96,7 +96,7 @@ def learning(labels: Mapping[str, Any]) -> Markup:
     parts.append(f'<line class="now" x1="{at}" x2="{at}" y1="12" y2="{height - 40}"/>')
     parts.append(f'<text class="x" x="{x(math.log(2 * now))}" y="{height - 20}">twice</text>')
     parts.append(f'<text class="x" x="{WIDTH / 2}" y="{height - 4}">labels</text>')
-    return _svg(WIDTH, height, "chart", "learning curve of the probe", "".join(parts))
+    return svg(WIDTH, height, "chart", "learning curve of the probe", "".join(parts))
 
 
 def _grid(y: Scale, left: float, right: float) -> list[str]:
@@ -107,7 +107,8 @@ def _grid(y: Scale, left: float, right: float) -> list[str]:
     ]
 
 
-def _svg(width: float, height: float, kind: str, title: str, inside: str, *, fixed: bool = False) -> Markup:
+def svg(width: float, height: float, kind: str, title: str, inside: str, *, fixed: bool = False) -> Markup:
+    """A drawing of that size with a title for those who cannot see it; as wide as the page unless it is fixed."""
     size = f'width="{width}" height="{height}"' if fixed else f'style="max-width:{width}px"'
     role = f'role="img" aria-label="{escape(title)}"' if title else 'aria-hidden="true"'
     return Markup(f'<svg class="{kind}" viewBox="0 0 {width} {height}" {size} {role}>{inside}</svg>')

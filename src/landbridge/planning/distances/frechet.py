@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from landbridge.core.errors import UsageError
 from landbridge.core.parts import flag, part
 from landbridge.nn.discriminant import shrinkage
+from landbridge.nn.gaussians import squared
 from landbridge.planning.scores.rows import checked
 
 
@@ -36,13 +36,7 @@ class Frechet:
                 f"frechet: both sets must have features of one width, got {widths}; use cka for paired rows"
             )
         apart = (one.mean(0) - other.mean(0)).square().sum()
-        here, there = self._covariance(one), self._covariance(other)
-        spread, axes = torch.linalg.eigh(here)
-        root = axes * spread.clamp_min(0.0).sqrt() @ axes.T
-        product = root @ there @ root
-        shared = torch.linalg.eigvalsh(0.5 * (product + product.T)).clamp_min(0.0).sqrt().sum()
-        square = apart + here.diagonal().sum() + there.diagonal().sum() - 2 * shared
-        return float(square.clamp_min(0.0).sqrt())
+        return float(squared(apart, self._covariance(one), self._covariance(other)).sqrt())
 
     def _covariance(self, features_ND: Tensor) -> Tensor:
         """Covariance DxD, shrunk if wished."""
