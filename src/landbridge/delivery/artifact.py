@@ -44,7 +44,8 @@ class Adapted:
     @property
     def name(self) -> str:
         """What was chosen: the recipe's name, or that of the mean of several."""
-        return str(self.evidence.get("chosen", {}).get("name") or self.recipe.name)
+        chosen = self.evidence.get("chosen", {})
+        return str(chosen["name"]) if chosen.get("members") else self.recipe.name
 
     def output(self, examples: Iterable[Example]) -> np.ndarray:
         """output_NC of decoded examples, calibrated; ArtifactError when the model answers with NaN or infinity."""
