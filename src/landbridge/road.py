@@ -176,6 +176,7 @@ def _walk(
             domain=domain,
             chosen=recipe,
             name=chosen.name,
+            members={m.name: m.recipe for m in chosen.members},
             role=role,
             judgement=judgement,
             findings=findings,

@@ -103,3 +103,10 @@ def test_private_paths_are_cut_to_their_names(tmp_path: Path) -> None:
     }
     assert portable(value, [Path("photos")]) == value
     assert portable(value, [tmp_path, data])["deep"][0] == {"at": "photos"}
+
+
+def test_the_card_of_a_mean_says_so() -> None:
+    chosen = {"name": "soup of full; learning rate `0.1`", "recipe": {}, "members": [{"name": "full"}, {"name": "b"}]}
+    text = render(evidence(chosen=chosen), RECIPE)
+    assert "| weights: the mean of 2 models | `soup of full; learning rate '0.1'` |" in text
+    assert "recipe of the first" in text and "recipe of the first" not in render(evidence(), RECIPE)

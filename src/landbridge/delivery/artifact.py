@@ -41,6 +41,12 @@ class Adapted:
     evidence: Mapping[str, Any]
     temperature: float | None = None
 
+    @property
+    def name(self) -> str:
+        """What was chosen: the recipe's name, or that of the mean of several."""
+        chosen = self.evidence.get("chosen", {})
+        return str(chosen["name"]) if chosen.get("members") else self.recipe.name
+
     def output(self, examples: Iterable[Example]) -> np.ndarray:
         """output_NC of decoded examples, calibrated; ArtifactError when the model answers with NaN or infinity."""
         raw = self.predictor.predict(examples)
@@ -90,12 +96,12 @@ class Adapted:
     def __repr__(self) -> str:
         test = self.evidence.get("test", {})
         score = f", {test['metric']} {test['value']:.3g} on test" if test.get("value") is not None else ""
-        return f"<adapted {self.task.part_name} of {self.modality.part_name}: {self.recipe.name}{score}>"
+        return f"<adapted {self.task.part_name} of {self.modality.part_name}: {self.name}{score}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the headline and where the report lies; escaped."""
         headline = html.escape(str(self.evidence.get("headline", "")))
-        recipe, path = html.escape(self.recipe.name), html.escape(str(self.path / "report.html"))
+        recipe, path = html.escape(self.name), html.escape(str(self.path / "report.html"))
         return f"<p><b>{headline}</b></p><p><code>{recipe}</code></p><p>Report: <code>{path}</code></p>"
 
 

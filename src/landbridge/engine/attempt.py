@@ -25,6 +25,7 @@ from landbridge.engine.checkpoint import Checkpoint
 from landbridge.engine.cost import Meter, parameters
 from landbridge.engine.feed import Feed
 from landbridge.engine.loop import Loop, Progression, Tell, Watch
+from landbridge.engine.memory import share
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor
 from landbridge.engine.workshop import Road, Workshop
 from landbridge.nn.context_head import ContextHead
@@ -138,6 +139,7 @@ def attempt(workshop: Workshop, order: Order) -> Attempt:
     for number, stage in enumerate(order.recipe.stages):
         run.stage(number, stage)
     trainable, total = run.trainable, parameters(model)[1]
+    share(model.body.net, road.body.net)
     predictor = ModelPredictor(
         model, source=order.recipe.source, bridge=order.recipe.bridge, facts=road.facts, origin=road.origin
     )
@@ -226,7 +228,7 @@ class Run:
         now = time.monotonic()
         ends = math.inf if self.lengths else self.ends if last else now + 0.5 * (self.ends - now)
         watch = self.workshop.watching(self.road, ends)
-        return _pass(self.model, self.road, rows, self.workshop.device, features=True, watch=watch)
+        return read_through(self.model, self.road, rows, self.workshop.device, features=True, watch=watch)
 
     def _features_of(self, examples: list[Example]) -> np.ndarray:
         """Features of a few examples that are no rows of the domain, by the body as it now is."""
@@ -330,7 +332,7 @@ class Run:
             features = torch.from_numpy(self._features(rows)).to(self.workshop.device)
             with torch.inference_mode():
                 return self.model.head(features).float().cpu().numpy()
-        return _pass(self.model, self.road, rows, self.workshop.device, features=False)
+        return read_through(self.model, self.road, rows, self.workshop.device, features=False)
 
 
 def headless(stage: Stage) -> bool:
@@ -360,7 +362,7 @@ def default_epochs(rows: int, *, scratch: bool) -> int:
 
 
 @torch.inference_mode()
-def _pass(
+def read_through(
     model: Model,
     road: Road,
     rows: np.ndarray,

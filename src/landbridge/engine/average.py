@@ -1,13 +1,13 @@
-"""Averages of weights along training, and between its two ends.
+"""Averages of weights along training, between its two ends, and of several that were trained.
 
 Exponential (EMA) or uniform over the last quarter (SWA; Izmailov et al. 2018, arXiv:1803.05407); the exponential
 horizon is a tenth of the run, so that it needs no setting. "wise" averages the start of a stage with its end (WiSE-FT;
-Wortsman et al. 2022, arXiv:2109.01903).
+Wortsman et al. 2022, arXiv:2109.01903). The mean of several is a uniform soup (Wortsman et al. 2022, arXiv:2203.05482).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -72,6 +72,17 @@ def between(start: Mapping[str, Tensor], end: Mapping[str, Tensor], share: float
     for name, value in end.items():
         mixed = start[name].lerp(value, share) if value.is_floating_point() else value
         into[name].copy_(mixed)
+
+
+@torch.no_grad()
+def uniform(states: Iterable[Mapping[str, Tensor]], into: Mapping[str, Tensor]) -> None:
+    """Put the mean of several states into the tensors; counters take the first's, and equal values stay as they are."""
+    for number, state in enumerate(states, 1):
+        for name, value in state.items():
+            if number == 1:
+                into[name].copy_(value)
+            elif value.is_floating_point():
+                into[name].lerp_(value, 1.0 / number)
 
 
 @torch.no_grad()

@@ -1,4 +1,5 @@
-"""What to do when memory runs out: smaller batches, down to a single example, then one line that says so."""
+"""What to do so that memory lasts: hold once what is the same; smaller batches where it runs out, down to a single
+example, then one line that says so."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from landbridge.core.errors import ResourceError
 
@@ -43,3 +45,15 @@ def batched(
                 continue
             yield piece, made
             rest = rest[len(piece) :]
+
+
+@torch.no_grad()
+def share(module: nn.Module, other: nn.Module) -> None:
+    """Let a module hold the other's own tensors where they are equal, so that what training left is held once.
+
+    Neither may be changed in place after that.
+    """
+    theirs = {**dict(other.named_parameters()), **dict(other.named_buffers())}
+    for name, mine in (*module.named_parameters(), *module.named_buffers()):
+        if (like := theirs.get(name)) is not None and mine.dtype == like.dtype and torch.equal(mine, like):
+            mine.data = like.data

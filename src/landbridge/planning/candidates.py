@@ -25,12 +25,14 @@ FEW = 50  # labels a class below which a small set counts as few
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A recipe with the reason for trying it and the part it plays in the comparison; `called` where the recipe's name
-    would not tell it from another."""
+    would not tell it from another. With `members` it is the mean of their trained weights, and the recipe the first's.
+    """
 
     recipe: Recipe
     reason: str
     role: str = "candidate"  # candidate, trivial, rival, scratch
     called: str = ""
+    members: tuple[Candidate, ...] = ()
 
     @property
     def name(self) -> str:

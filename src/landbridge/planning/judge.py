@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from landbridge.core.contracts import Predictor
-from landbridge.core.domain import Domain, Fold
+from landbridge.core.domain import Domain, Fold, Pair
 from landbridge.core.errors import OutOfTimeError
 from landbridge.core.finding import Judgement
 from landbridge.core.progress import Tick
 from landbridge.core.recipe import Recipe
 from landbridge.core.seeds import numpy_generator, stream
 from landbridge.engine.attempt import LATE, Attempt, Order, attempt
+from landbridge.engine.blend import blend
 from landbridge.engine.precision import pick_precision
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
@@ -84,8 +85,8 @@ def open_test(search: Search, reserve: float) -> Opened:
         if not outputs:
             test = _affordable(workshop, predictor, test, room, search.seed)
         outputs[role] = _predicted(workshop, predictor, test)
-    attempts = leader.attempts
-    validation = np.concatenate([a.output for a in attempts.values()])
+    validation = np.concatenate([a.output for a in leader.attempts.values()])
+    _release(search.standings, finals)
     return Opened(
         fold=replace(fold, test=test),
         winners=best,
@@ -97,6 +98,13 @@ def open_test(search: Search, reserve: float) -> Opened:
         standings=tuple(search.standings),
         refitted=refitted,
     )
+
+
+def _release(standings: Sequence[Standing], finals: Mapping[str, Attempt]) -> None:
+    """Let go of the models that nobody needs once the test was opened: all but the finals'."""
+    kept = [id(a) for a in finals.values()]
+    for made in (a for s in standings for a in s.attempts.values()):
+        made.predictor = made.predictor if id(made) in kept else None
 
 
 def refit(workshop: Workshop, standing: Standing, fold: Fold, seed: int, room: float) -> tuple[Attempt, bool]:
@@ -111,10 +119,8 @@ def refit(workshop: Workshop, standing: Standing, fold: Fold, seed: int, room: f
     if standing.candidate.role == "scratch":
         room = SPARE * room
     growth = len(rest) / max(1, len(standing.pairs[first].train))
-    share = sum(best for best, _ in standing.lengths) / max(1, len(trial.trial.curve)) if standing.lengths else 1.0
-    wanted = standing.seconds * growth * min(1.0, share) * 1.1
-    again = refits(fold) or not standing.lengths
-    if trial.predictor is not None and (wanted > room or growth < LEAST_GROWTH or not again):
+    again = refits(fold) or not (standing.lengths or standing.members)
+    if trial.predictor is not None and (standing.seconds_on(len(rest)) > room or growth < LEAST_GROWTH or not again):
         return trial, False
     own = None if trial.predictor is None else trial
     return whole_or(own, workshop, standing, rest, seed, max(1.0, room))
@@ -128,13 +134,25 @@ def whole_or(
     Without `own` what was reached is returned, or OutOfTimeError raised where that is nothing.
     """
     try:
-        recipe, lengths, shares = standing.candidate.recipe, standing.lengths, standing.shares
-        made = final_fit(workshop, recipe, rows, lengths, seed, room, shares=shares)
+        made = _trained(workshop, standing, rows, seed, room)
     except OutOfTimeError:
         if own is None:
             raise
         return own, False
     return (own, False) if own is not None and made.trial.reason == LATE else (made, True)
+
+
+def _trained(workshop: Workshop, standing: Standing, rows: np.ndarray, seed: int, room: float) -> Attempt:
+    """The standing's recipe trained on `rows`; of a soup each member, and the mean of all."""
+    if not standing.members:
+        recipe, lengths, shares = standing.candidate.recipe, standing.lengths, standing.shares
+        return final_fit(workshop, recipe, rows, lengths, seed, room, shares=shares)
+    ends, parts = time.monotonic() + room, list[Attempt]()
+    for member in standing.members:
+        parts.append(_trained(workshop, member, rows, seed, max(1.0, ends - time.monotonic())))
+        if parts[-1].trial.reason == LATE:
+            raise OutOfTimeError("no time for the refits of all members", len(parts) / len(standing.members))
+    return blend(workshop, parts, Pair(train=rows, validation=rows[:0]), ends=ends)
 
 
 def steadiest(opened: Sequence[Opened], role: str) -> Opened:

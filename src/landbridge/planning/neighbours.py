@@ -60,7 +60,7 @@ def _steps(start: Candidate, best: Candidate, axis: Axis, up: bool) -> Iterator[
         if moved is None:
             return
         recipe, value = moved
-        reason = f"next to the best so far: {axis.called} {_shown(value)}"
+        reason = f"next to the best so far: {axis.called} {shown(value)}"
         yield replace(start, recipe=recipe, called=_named(start.recipe, recipe), reason=reason)
 
 
@@ -69,12 +69,13 @@ def _named(start: Recipe, recipe: Recipe) -> str:
     place = moving(recipe)
     assert place is not None
     one, two = start.stages[place], recipe.stages[place]
-    told = [f"{axis.called} {_shown(getattr(two, axis.field))}" for axis in AXES
+    told = [f"{axis.called} {shown(getattr(two, axis.field))}" for axis in AXES
             if axis.field in LENGTH and getattr(one, axis.field) != getattr(two, axis.field)]  # fmt: skip
     return ", ".join([recipe.name, *told])
 
 
-def _shown(value: float) -> str:
+def shown(value: float) -> str:
+    """A value as names and reasons tell it."""
     return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 

@@ -29,6 +29,7 @@ from landbridge.planning.candidates import ASKED, Candidate, scratch
 from landbridge.planning.foretell import Known, labels_a_class
 from landbridge.planning.labels_worth import ceiling
 from landbridge.planning.neighbours import climb
+from landbridge.planning.soup import alike, can_be_averaged, greedy_soup
 from landbridge.planning.standing import Standing
 from landbridge.planning.turns import CANNOT, PLANNING, Turns, look_ahead
 
@@ -62,6 +63,7 @@ class Search:
     turns: Turns = field(default_factory=Turns)
     early: float = EARLY  # above 1 nothing is dropped
     climbs: bool = True  # whether neighbours of the best are tried where time is left
+    soups: bool = True  # whether what was trained from one start is averaged at the end
 
     def run(self, candidates: Sequence[Candidate], controls: Sequence[Candidate], reserve: float) -> list[Standing]:
         """All standings, in the order they were tried. `reserve` seconds are kept for what comes after."""
@@ -99,6 +101,8 @@ class Search:
         if self.climbs:
             self._climb(lambda: deadline - (self.budget.spent - began))
         self._runoff(lambda: deadline - (self.budget.spent - began))
+        if self.soups:
+            self._soup(lambda: deadline - (self.budget.spent - began), reserve)
         return self.standings
 
     def _climb(self, room: Callable[[], float]) -> None:
@@ -140,6 +144,22 @@ class Search:
                 leader.error = error
                 return
             leader.trial = self._summary(leader)
+
+    def _soup(self, room: Callable[[], float], kept: float) -> None:
+        """The best that can be averaged and those that start as it does, averaged as far as validation gets no worse.
+
+        Not over several folds: each would have members of its own, and none of these soups is what is delivered there.
+        """
+        best, domain = self.best([s for s in self.transfer() if can_be_averaged(s)]), self.workshop.domain
+        if best is None or len(domain.folds) > 1 or self.lead()[0] >= ceiling(domain.task.metric) - 1e-12:
+            return
+        pairs = sorted(best.attempts)[:MOST_PAIRS]
+        rows = len(self.fold.rest) if refits(self.fold) else 0
+        pool = alike(self.transfer(), best, pairs)
+        made = greedy_soup(self.workshop, pool, pairs, room, rows=rows, kept=kept)
+        if made is not None:
+            made.trial = self._summary(made)
+            self.standings.append(made)
 
     def _planned(self, slow: list[Candidate], left: float) -> list[Candidate]:
         """The recipes that take steps in the order of their promise, where there is time to find out what they cost."""
@@ -291,7 +311,7 @@ class Search:
         )
 
     def _foretold(self, candidate: Candidate) -> dict[str, Any] | None:
-        found = self.turns.of(candidate)
+        found = None if candidate.members else self.turns.of(candidate)
         return None if found is None else found.to_json()
 
     def _try(
@@ -395,6 +415,7 @@ class Search:
             seed=self.seed,
             epochs=first.epochs,
             curve=first.curve,
+            members=[m.name for m in standing.candidate.members],
             predicted=self._foretold(standing.candidate),
         )
 

@@ -13,16 +13,20 @@ from landbridge.core.finding import Trial
 from landbridge.engine.attempt import Attempt
 from landbridge.planning.candidates import Candidate
 
+SLACK = 1.1  # of the time foretold of a refit
+
 
 @dataclass
 class Standing:
-    """One candidate's results over the pairs of a fold; `attempts` by pair, in the order they ran."""
+    """One candidate's results over the pairs of a fold; `attempts` by pair, in the order they ran; `members` are those
+    whose trained weights it averages."""
 
     candidate: Candidate
     pairs: tuple[Pair, ...]
     attempts: dict[int, Attempt] = field(default_factory=dict)
     trial: Trial | None = None
     error: LandbridgeError | None = None
+    members: tuple[Standing, ...] = ()
 
     @property
     def validation(self) -> np.ndarray:
@@ -44,6 +48,15 @@ class Standing:
     def seconds(self) -> float:
         """Seconds of one attempt, the mean."""
         return float(np.mean([a.trial.seconds for a in self.attempts.values()])) if self.attempts else 0.0
+
+    def seconds_on(self, rows: int) -> float:
+        """Seconds that training again on so many rows, for the length that was best, is expected to take."""
+        if self.members:
+            return sum(m.seconds_on(rows) for m in self.members)
+        first = min(self.attempts)
+        growth, ran = rows / max(1, len(self.pairs[first].train)), len(self.attempts[first].trial.curve)
+        share = sum(best for best, _ in self.lengths) / max(1, ran) if self.lengths else 1.0
+        return SLACK * self.seconds * growth * min(1.0, share)
 
     @property
     def lengths(self) -> tuple[tuple[int, int], ...]:

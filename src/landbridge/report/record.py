@@ -54,6 +54,7 @@ def assemble(
     domain: Domain,
     chosen: Recipe,
     name: str,
+    members: Mapping[str, Recipe],
     role: str,
     judgement: Judgement,
     findings: Sequence[Finding],
@@ -66,13 +67,16 @@ def assemble(
     opened: int,
     device: str,
 ) -> dict[str, Any]:
-    """The record but for what is known last: seconds, parity, mistakes' pictures."""
+    """The record but for what is known last: seconds, parity, mistakes' pictures. `members` are the recipes, by name,
+    of which the chosen is the mean."""
     metric = domain.task.metric
+    parts = [{"name": n, "recipe": r.to_json(), "options": r.command} for n, r in members.items()]
+    options = "" if parts else chosen.command  # no single fit makes a mean
     return {
         "schema": 1,
         "name": domain.name,
         "domain": domain_block(domain),
-        "chosen": {"name": name, "recipe": chosen.to_json(), "role": role, "options": chosen.command},
+        "chosen": {"name": name, "recipe": chosen.to_json(), "role": role, "options": options, "members": parts},
         "test": {"metric": metric, **measured(findings, f"test.{metric}"), "opened": opened},
         "controls": [{"name": name, **measured(findings, f"control.{name}.{metric}")} for name in judgement.controls],
         "gain": dict(gain),
