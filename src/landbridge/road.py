@@ -18,6 +18,7 @@ from landbridge.core import registry
 from landbridge.core.cache import DEFAULT_SIZE, parse_size
 from landbridge.core.clock import Budget
 from landbridge.core.domain import Domain
+from landbridge.core.errors import UsageError
 from landbridge.core.finding import Finding, Judgement, Trial
 from landbridge.core.progress import Progress, Tick, silent
 from landbridge.core.recipe import Recipe
@@ -101,6 +102,7 @@ def compare(
     data: str | Path | Domain,
     recipes: Sequence[Recipe] | None = None,
     *,
+    sources: Sequence[str] | None = None,
     budget: str | float | Budget | None = DEFAULT_BUDGET,
     out: str | Path | None = None,
     seed: int = 0,
@@ -109,15 +111,16 @@ def compare(
     progress: Progress = silent,
     command: str = "",
 ) -> Result:
-    """Compare the given recipes (default: those that `run` would try) with each other and with the controls."""
-    if recipes is None:
-        return run(
-            data, budget=budget, out=out, seed=seed, device=device, cache_size=cache_size, progress=progress,
-            command=command,
-        )  # fmt: skip
+    """Compare the given recipes, or those that `run` would try with `sources`, with each other and with the controls.
+
+    Unlike `run` it stays with them: time that is left goes to no neighbours of the best and to no average of several.
+    """
+    if recipes is not None and sources is not None:
+        raise UsageError("a recipe names its own source; leave out sources, or leave out recipes")
     clock, size = budget_of(budget), parse_size(cache_size)
     domain = domain_of(data, seed, progress)
-    return _walk(domain, asked_for(recipes, domain), clock, out, seed, device, size, progress, command)
+    candidates = candidates_of(domain, sources) if recipes is None else asked_for(recipes, domain)
+    return _walk(domain, candidates, clock, out, seed, device, size, progress, command, further=False)
 
 
 def fit(
@@ -150,6 +153,7 @@ def _walk(
     command: str,
     *,
     keep: bool = False,
+    further: bool = True,
     more: Mapping[str, Any] = MappingProxyType({}),
 ) -> Result:
     """Check, compare, judge, report and save; an interrupted walk goes on from its journal."""
@@ -165,7 +169,7 @@ def _walk(
             domain, device=pick_device(device), folder=Path(cache), seed=seed, progress=progress,
             cache=shared_cache(size),
         )  # fmt: skip
-        opened, trials = _folds(workshop, candidates, work, journal, seed, keep)
+        opened, trials = _folds(workshop, candidates, work, journal, seed, keep, further)
         judgement, by_role = pool(domain, opened, seed)
         asked = {"candidate": TRANSFER}.get(candidates[0].role, candidates[0].role) if keep else ""
         role, findings, gain = _verdict(domain, judgement, by_role, opened, asked)
@@ -202,16 +206,23 @@ def _walk(
 
 
 def _folds(
-    workshop: Workshop, candidates: Sequence[Candidate], clock: Budget, journal: Journal, seed: int, keep: bool
+    workshop: Workshop,
+    candidates: Sequence[Candidate],
+    clock: Budget,
+    journal: Journal,
+    seed: int,
+    keep: bool,
+    further: bool,
 ) -> tuple[list[Opened], list[Trial]]:
-    """Search and open every fold, each with its share of the time; `keep` makes a recipe's failure the run's own."""
+    """Search and open every fold, each with its share of the time; `keep` makes a recipe's failure the run's own, and
+    `further` goes beyond the candidates where time is left."""
     opened: list[Opened] = []
     trials: list[Trial] = []
     folds = workshop.domain.folds
     for number, fold in enumerate(folds):
         share = clock.left / (len(folds) - number)
         budget = Budget(seconds=None if math.isinf(share) else max(1.0, share), now=clock.now, began=clock.now())
-        search = Search(workshop, fold, number, budget, journal, seed)
+        search = Search(workshop, fold, number, budget, journal, seed, climbs=further, soups=further)
         controls = held(workshop.domain, candidates)
         again = refits(fold)
         search.run(candidates, controls, kept(share, again) if math.isfinite(share) else 0.0)

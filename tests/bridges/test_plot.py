@@ -11,7 +11,7 @@ from data_domains import domain
 from torch import nn
 
 from landbridge.bridges.plot import Plot
-from landbridge.core.errors import UsageError
+from landbridge.core.errors import DataError, UsageError
 from landbridge.core.model import Model
 from landbridge.core.registry import find
 from landbridge.nn.series_image import angular_difference, angular_sum, line, recurrence, resampled
@@ -86,3 +86,10 @@ def test_a_text_source_cannot_look_at_pictures():
     text = find("sources", "embedded")().open("minilm", weights=False)
     with pytest.raises(UsageError, match="needs an image source"):
         Plot().connect(text, {"low": [0.0], "high": [1.0]})
+
+
+@pytest.mark.parametrize(("learnt", "given"), [(1, 2), (2, 1), (3, 2)])
+def test_other_channels_than_those_learnt_are_refused(body, learnt, given):
+    prepare = Plot(size=64).connect(body, {"low": [0.0] * learnt, "high": [1.0] * learnt}).prepare
+    with pytest.raises(DataError, match=f"a series has {given} channels where {learnt} are expected"):
+        prepare(np.zeros((given, 20), np.float32))

@@ -15,6 +15,7 @@ import road_data as data
 
 import landbridge
 from landbridge.core import codec
+from landbridge.core.errors import UsageError
 from landbridge.core.recipe import Recipe
 from landbridge.planning.candidates import rival, single
 from landbridge.road import Result
@@ -168,3 +169,23 @@ def test_a_control_that_is_compared_is_run_once_a_fold_and_then_on_all_rows(tmp_
     assert folds > 1
     assert [t["name"] for t in found["trials"]].count(rival("tfidf").name) == folds
     assert (found["chosen"]["role"], found["refit"], found["resumed"]) == ("rival", "all rows", 0)
+
+
+def test_comparing_goes_beyond_no_recipe_where_running_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    class Stop(Exception):
+        pass
+
+    def search(*given: Any, climbs: bool, soups: bool) -> None:
+        seen.append((climbs, soups))
+        raise Stop
+
+    monkeypatch.setattr("landbridge.road.Search", search)
+    given = data.tables(tmp_path / "goods.csv")
+    for verb in (landbridge.run, landbridge.compare):
+        with pytest.raises(Stop):
+            verb(given, sources=["embedded:minilm"], out=tmp_path / "made", budget="16s")
+    assert seen == [(True, True), (False, False)]
+    with pytest.raises(UsageError, match="leave out sources, or leave out recipes"):
+        landbridge.compare(given, [rival("trivial")], sources=["embedded:minilm"])

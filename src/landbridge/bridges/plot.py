@@ -13,7 +13,7 @@ import torch
 from landbridge.bridges.rerouted import rerouted
 from landbridge.core.batch import Inputs
 from landbridge.core.domain import Domain
-from landbridge.core.errors import UsageError
+from landbridge.core.errors import DataError, UsageError
 from landbridge.core.model import Body
 from landbridge.core.parts import choice, part, whole
 from landbridge.nn.image_prepare import ImagePrepare
@@ -42,7 +42,10 @@ class PlotPrepare:
     image: ImagePrepare
 
     def __call__(self, example: np.ndarray) -> dict[str, np.ndarray]:
-        """One series (channels, length) as `cells`, uint8 (size, size, 3)."""
+        """One series (channels, length) as `cells`, uint8 (size, size, 3); DataError where it has other channels."""
+        if len(example) != len(self.low):
+            told = f"a series has {len(example)} channels where {len(self.low)} are expected"
+            raise DataError(f"{told}; give the channels that the model learnt from")
         across = math.ceil(math.sqrt(len(example)))
         edge = self.size // across
         low, high = np.array(self.low)[:, None], np.array(self.high)[:, None]

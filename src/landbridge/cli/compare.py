@@ -55,7 +55,6 @@ def compare(
         raise UsageError("--recipe names its own source; leave --source out, or leave --recipe out")
     from landbridge.ahead import rehearse
     from landbridge.road import compare as beside
-    from landbridge.road import run as main_road
 
     with show.progress(quiet=quiet or json) as progress:
         domain = o.read_domain(
@@ -68,14 +67,8 @@ def compare(
             )
             show.rehearsal(found, json=json, quiet=quiet)
             return
-        if recipes:
-            result = beside(
-                domain, recipes, budget=clock, out=out, seed=seed, device=device, cache_size=size,
-                progress=progress, command=show.command_line(),
-            )  # fmt: skip
-        else:
-            result = main_road(
-                domain, sources=sources, budget=clock, out=out, seed=seed, device=device, cache_size=size,
-                progress=progress, command=show.command_line(),
-            )  # fmt: skip
+        result = beside(
+            domain, recipes, sources=sources, budget=clock, out=out, seed=seed, device=device, cache_size=size,
+            progress=progress, command=show.command_line(),
+        )  # fmt: skip
     show.result(result, json=json, quiet=quiet)
