@@ -160,6 +160,9 @@ def _probes(domain: Domain, source: str, reads: str, bridge: Any, n: int) -> lis
     if reads == "image" and codec.text(bridge) == "native":
         whole = "the whole picture squashed instead of its centre: what matters may lie at the edge"
         ways += [(t, part("bridges", "native(crop='squash')"), "supervised", whole) for t, *_ in ways]
+    if reads == "image":
+        five = "the last five layers read together: strokes and surfaces sit lower than things"
+        ways.append(("probe(head='kernel', taps=4)", bridge, "supervised", five))
     if reads == "text":
         three = "the last three layers read together: tone sits lower than topic"
         ways.append(("probe(head='kernel', taps=2)", bridge, "supervised", three))

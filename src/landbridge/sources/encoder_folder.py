@@ -92,7 +92,7 @@ def _body(shape: Mapping[str, Any], address: str, where: str) -> CutBody:
         net=net.eval(),
         fresh=EncoderFresh(),
         cut=Conv(width=net.width, front=("stem",), layers=tuple((f"layers.{i}",) for i in range(len(net.layers)))),
-        prepare=ImagePrepare(size=size, resize=size, crop="squash"),
+        prepare=ImagePrepare(size=size, resize=size),
         views=FlipCrop(),
         card={"architecture": "Encoder", "licence": ""},
         small_files={SHAPE_FILE: json.dumps({"network": net.shape, "size": size}).encode()},

@@ -1,0 +1,81 @@
+"""The weights that come with the package: small, described, whole, and of use on real pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import RidgeClassifierCV
+from torch import Tensor
+from torch.nn import functional
+
+import landbridge.sources
+from landbridge.core.model import Body
+from landbridge.planning.sources import default_sources
+from landbridge.sources.embedded import Embedded
+from landbridge.sources.weights_file import sha256
+from landbridge.testing import toy_domain
+
+WEIGHTS = Path(landbridge.sources.__file__).parent / "weights"
+MOST_BYTES = 40 << 20
+
+
+def test_all_weights_together_are_small_and_each_has_its_card() -> None:
+    files = [p for p in WEIGHTS.rglob("*") if p.is_file()]
+    assert sum(p.stat().st_size for p in files) <= MOST_BYTES
+    for weights in WEIGHTS.rglob("*.safetensors"):
+        (card,) = weights.parent.glob("*.json")
+        told = json.loads(card.read_text())
+        assert told["sha256"] == sha256(weights) and told["licence"].lower() == "apache-2.0"
+        assert {"data", "objective", "minutes", "hardware", "probes", "recipe"} <= set(told)
+
+
+@pytest.mark.parametrize("kind", ["image", "audio", "series"])
+def test_pictures_sounds_and_series_have_a_source_without_asking(kind: str) -> None:
+    assert default_sources(toy_domain(kind))[0] == "embedded:pictures"
+
+
+def test_the_picture_encoder_tells_real_digits_better_than_pixels_and_chance_weights_do() -> None:
+    digits = load_digits()
+    pixels = torch.from_numpy(digits.images).float().div(8).sub(1)[:, None].repeat(1, 3, 1, 1)
+    large = functional.interpolate(pixels, size=(64, 64), mode="bilinear", align_corners=False)
+    knowing, chance = Embedded().open("pictures"), Embedded().open("pictures", weights=False)
+    scores = {
+        "pixels": score(pixels[:, 0].flatten(1).numpy(), digits.target),
+        "chance": score(features(chance, large), digits.target),
+        "encoder": score(features(knowing, large), digits.target),
+    }
+    assert scores["encoder"] > max(scores["pixels"], scores["chance"]) + 0.03, scores
+
+
+@torch.inference_mode()
+def features(body: Body, pixels: Tensor) -> np.ndarray:
+    """Features of all pictures."""
+    body.eval()
+    return torch.cat([body.pool(*through(body, part)) for part in pixels.split(100)]).numpy()
+
+
+def through(body: Body, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Tokens and mask after all blocks."""
+    tokens, mask = body.embed({"pixels": pixels})
+    for block in body.blocks:
+        tokens, mask = block(tokens, mask)
+    return tokens, mask
+
+
+def score(rows: np.ndarray, labels: np.ndarray) -> float:
+    """Mean accuracy of ridge over five draws of five labels a class."""
+    found: list[float] = []
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(len(rows))
+        train = np.concatenate([order[labels[order] == c][:5] for c in range(10)])
+        test = np.setdiff1d(order, train)
+        mean, spread = rows[train].mean(0), rows[train].std(0) + 1e-6
+        scaled = (rows - mean) / spread
+        model = RidgeClassifierCV(alphas=10.0 ** np.arange(0, 5)).fit(scaled[train], labels[train])
+        found.append(model.score(scaled[test], labels[test]))
+    return float(np.mean(found))
