@@ -88,7 +88,7 @@ def test_pictures_and_series_are_told_apart_from_tables(tmp_path: Path) -> None:
     y = np.arange(16) % 2
     pictures = [Image.fromarray((generator.integers(0, 60, (12, 12, 3)) + 180 * k).astype(np.uint8)) for k in y]
     model = LandbridgeClassifier().fit(pictures, y)
-    assert model.recipe_.source == "rival:pixels"
+    assert model.recipe_.source == "embedded:pictures"
     assert model.score(pictures, y) == 1.0
     for number, picture in enumerate(pictures[:2]):
         picture.save(tmp_path / f"{number}.png")
