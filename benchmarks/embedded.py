@@ -9,7 +9,8 @@ tile) and up to 1,000 rows are the test. A fifth of the labels is for choosing a
 way alike:
 
 - `frozen`: a head on the frozen encoder, over as many of its layers as is best on the validation rows; `tuned`: from a
-  head all weights move; `transfer` is the one of the two that is better on the validation rows (level: tuned);
+  head all weights move; `transfer` is the one of the two that is better on the validation rows (level: frozen, as steps
+  must earn their place on the main road too);
 - `scratch`: the same architecture without weights, as the road's own control trains it;
 - `rival`: what learns the modality cheaply without any transfer; `imagenet`: the same head on frozen MobileNetV2.
 
@@ -205,8 +206,8 @@ def measure(name: str, labels: int, seed: int, data: Path, weights: Path | None)
         best = judge("frozen", frozen(SOURCE, modality))
         for way, choice in others(modality, best.bridge, weights).items():
             judge(way, choice)
-    better = found["validation"]["frozen"] > found["validation"]["tuned"]
-    found["transfer"] = "frozen" if better else "tuned"
+    better = found["validation"]["tuned"] > found["validation"]["frozen"]
+    found["transfer"] = "tuned" if better else "frozen"
     return found
 
 
