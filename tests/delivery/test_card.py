@@ -77,6 +77,8 @@ def test_a_loss_is_said_among_the_limits() -> None:
 def test_what_an_artifact_holds_of_training_rows_is_said_among_the_limits() -> None:
     assert "the features of 90 training examples" in render(evidence(held_features=90), RECIPE)
     assert "holds 90 training rows: their labels" in render(evidence(held_rows=90), RECIPE)
+    assert "averages of the features of 70 training examples" in render(evidence(remembered={"rows": 70}), RECIPE)
+    assert "training examples" not in render(evidence(remembered={"rows": 0, "why": "a control"}), RECIPE)
     assert "training examples" not in render(evidence(), RECIPE)
 
 

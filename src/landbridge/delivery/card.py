@@ -131,6 +131,11 @@ def _limits(evidence: Mapping[str, Any]) -> str:
             f"- The head compares new inputs with the features of {evidence['held_features']} training examples, which "
             "the artifact holds: not the examples, but enough to recognise one of them. Pass it on with that in mind."
         )
+    if rows := (evidence.get("remembered") or {}).get("rows"):
+        lines.append(
+            f"- The artifact remembers averages of the features of {rows} training examples, also class by class, so "
+            "that other data can be held against them. No example can be read off them."
+        )
     lines.append(
         "- An input of another kind than the training data still gets an answer; probabilities do not warn of it."
     )

@@ -19,7 +19,7 @@ from landbridge.reading.duplicates import alike_by_nature
 from landbridge.reading.gaps import without_gaps
 from landbridge.reading.labels import settle
 from landbridge.reading.material import Material, check
-from landbridge.reading.options import Options
+from landbridge.reading.options import Options, off
 from landbridge.reading.places import open_material, split_of
 from landbridge.reading.scan import scan
 
@@ -67,11 +67,25 @@ def read(
     )
     place = Path(path).expanduser()
     material = replace(open_material(place, options), name=str(place))
+    _has_columns(material, options)
     if options.split is not None and options.split.lower() == "none":
         material = replace(material, split=None)
     if options.group is not None and options.group.startswith("name:"):
         material = _grouped_by_name(material, options.group.removeprefix("name:"))
     return replace(domain_from(without_gaps(material), options), name=_title(place))
+
+
+def _has_columns(material: Material, options: Options) -> None:
+    """UsageError where a column is named and there are none: a group that is not heeded would be a leak."""
+    if material.reading.get("form") != "folder":
+        return
+    for name in ("input", "target", "id", "group", "time", "split"):
+        said = getattr(options, name)
+        if said is None or off(said) or (name == "group" and said.startswith("name:")):
+            continue
+        other = "--group 'name:REGEX'" if name == "group" else "leave it out"
+        way = f"give a table with a column of paths, or {other}"
+        raise UsageError(f"--{name} {said}: {material.name} holds class folders, which have no columns; {way}")
 
 
 def _title(path: Path) -> str:
