@@ -29,7 +29,7 @@ from landbridge.core.domain import Domain
 from landbridge.core.errors import LandbridgeError
 from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.candidates import Candidate
+from landbridge.planning.candidates import Candidate, controls
 from landbridge.planning.foretell import foretell
 from landbridge.planning.judge import final_fit
 from landbridge.planning.opening import candidates_of
@@ -122,20 +122,29 @@ def truths(shop: Workshop, standings: Sequence[Standing]) -> dict[str, float]:
     return found
 
 
-def cell(domain: Domain, candidates: Sequence[Candidate]) -> dict[str, Any]:
+def ahead(search: Search, standing: Standing, than: Standing) -> dict[str, float]:
+    """By how much one is ahead of another on the rows both were validated on, and the error of that."""
+    shared = sorted(set(standing.attempts) & set(than.attempts))
+    lead = standing.over(set(shared)) - than.over(set(shared))
+    return {"lead": lead, "error": search.paired_error(standing, than, shared)}
+
+
+def cell(domain: Domain, candidates: Sequence[Candidate], quick: bool) -> dict[str, Any]:
     """Everything tried, then the choices."""
     with tempfile.TemporaryDirectory() as folder:
         began, shop = time.monotonic(), workshop(domain, folder)
-        search = search_over(shop, None, early=2.0)  # nothing is dropped
-        search.run(candidates, [], 0.0)
-        standings = search.transfer()
+        search = search_over(shop, None, early=2.0, climbs=not quick, soups=not quick)  # nothing is dropped
+        search.run(candidates, [c for c in controls(domain) if c.role == "rival"], 0.0)
+        standings = [s for s in search.standings if s.attempts]
         truth = truths(shop, standings)
         cost = time.monotonic() - began
-        tried = [s for s in standings if s.candidate.name in truth]
+        tried = [s for s in standings if s.candidate.name in truth and not s.members]
         best = max(truth.values())
-        rules = {name: rule(search, tried) for name, rule in RULES.items()}
+        rules = {name: rule(search, [s for s in tried if s.candidate.role == "candidate"]) for name, rule in RULES.items()}
         chosen = {rule: s.candidate.name for rule, s in rules.items() if s is not None}
-    for share in SHARES:
+        base = next(s for s in tried if s.candidate.role == "candidate")
+        leads = {s.candidate.name: ahead(search, s, base) for s in tried}
+    for share in () if quick else SHARES:
         for promise in (False, True):
             with tempfile.TemporaryDirectory() as folder:
                 search = search_over(workshop(domain, folder), share * cost, promise=promise)
@@ -148,7 +157,11 @@ def cell(domain: Domain, candidates: Sequence[Candidate]) -> dict[str, Any]:
         "tried": [
             {
                 "name": s.candidate.name,
+                "role": s.candidate.role,
+                "near": s.candidate.near,
                 "validation": s.score,
+                "pairs": len(s.attempts),
+                **leads[s.candidate.name],
                 "seconds": sum(a.trial.seconds for a in s.attempts.values()),
                 "truth": truth[s.candidate.name],
             }
@@ -167,6 +180,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--labels", type=int, nargs="+", default=[8, 32])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--quick", action="store_true", help="no neighbours, averages or searches within a time")
     parser.add_argument("--again", action="store_true", help="run finished cells once more")
     asked = parser.parse_args()
     for seed in asked.seeds:
@@ -178,7 +192,7 @@ def main() -> None:
                     continue
                 domain = little(asked.data, name, k, seed)
                 sources = [SETS[name].format(weights=asked.weights)]
-                found = cell(domain, candidates_of(domain, sources))
+                found = cell(domain, candidates_of(domain, sources), asked.quick)
                 print(key, round(found["seconds"]), {r: round(v, 4) for r, v in found["regret"].items()}, flush=True)
                 results[key] = {"machine": machine(), "labels": k, "seed": seed, **found}
                 RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")

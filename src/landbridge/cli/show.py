@@ -117,12 +117,15 @@ def summary(evidence: Mapping[str, Any], folder: str) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("tried", "validation", "seconds", "moved", "status"):
         table.add_column(heading, justify="left" if heading in ("tried", "status") else "right")
-    for trial in _merged(evidence["trials"]):
+    shown, folded = _folded(_merged(evidence["trials"]), evidence["chosen"]["name"])
+    for trial in shown:
         score = "" if trial["validation"] is None else f"{trial['validation']:.3f}"
         mark = "bold" if trial["name"] == evidence["chosen"]["name"] else ""
         role = "" if trial["role"] == "candidate" else f" [dim]({trial['role']})[/]"
         cells = (score, f"{trial['seconds']:.1f}", f"{trial['trainable']:,}", trial["status"])
         table.add_row(f"[{mark}]{safe(trial['name'])}[/]{role}" if mark else f"{safe(trial['name'])}{role}", *cells)
+        if near := folded.get(trial["name"]):
+            table.add_row(*(f"[dim]{safe(cell)}[/]" for cell in _neighbours(near)))
     console.print(table)
     for check in evidence["checks"]:
         if check["found"]:
@@ -149,6 +152,29 @@ def _merged(trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         mean = sum(scores) / len(scores) if scores else None
         merged.append({**same[0], "validation": mean, "seconds": sum(t["seconds"] for t in same)})
     return merged
+
+
+def _folded(
+    trials: Sequence[Mapping[str, Any]], chosen: str
+) -> tuple[list[Mapping[str, Any]], dict[str, list[Mapping[str, Any]]]]:
+    """Trials with a line of their own, and the others by the trial that they are neighbours of: a search around the
+    best may take a dozen steps, and only the one that was chosen is looked for in the table."""
+    folded: dict[str, list[Mapping[str, Any]]] = {}
+    shown = []
+    for trial in trials:
+        if trial.get("near") and trial["name"] != chosen:
+            folded.setdefault(trial["near"], []).append(trial)
+        else:
+            shown.append(trial)
+    return shown, folded
+
+
+def _neighbours(trials: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """One line for several neighbours: how many, the best of their scores, their seconds together."""
+    scores = [t["validation"] for t in trials if t["validation"] is not None]
+    told = f"  {len(trials)} next to it, the best" if len(trials) > 1 else "  one next to it"
+    seconds = sum(t["seconds"] for t in trials)
+    return told, f"{max(scores):.3f}" if scores else "", f"{seconds:.1f}", "", ""
 
 
 def safe(text: str) -> str:

@@ -72,6 +72,7 @@ class Trial:
     epochs: float = 0.0  # length that was best on validation, for refitting
     curve: list[dict[str, float]] = field(default_factory=list[dict[str, float]])  # epoch, loss, validation, seconds
     members: list[str] = field(default_factory=list[str])  # names of the trials whose mean it is, the first leads
+    near: str = ""  # name of the trial that it is a neighbour of
     predicted: dict[str, Any] | None = None  # what the plan foretold: value, seconds, peak_mb, each with its interval
 
     def to_json(self) -> dict[str, Any]:

@@ -25,7 +25,8 @@ FEW = 50  # labels a class below which a small set counts as few
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A recipe with the reason for trying it and the part it plays in the comparison; `called` where the recipe's name
-    would not tell it from another. With `members` it is the mean of their trained weights, and the recipe the first's.
+    would not tell it from another. With `members` it is the mean of their trained weights, and the recipe the first's;
+    `near` names the recipe that it is a step or more away from.
     """
 
     recipe: Recipe
@@ -33,6 +34,7 @@ class Candidate:
     role: str = "candidate"  # candidate, trivial, rival, scratch
     called: str = ""
     members: tuple[Candidate, ...] = ()
+    near: str = ""
 
     @property
     def name(self) -> str:

@@ -61,7 +61,7 @@ def _steps(start: Candidate, best: Candidate, axis: Axis, up: bool) -> Iterator[
             return
         recipe, value = moved
         reason = f"next to the best so far: {axis.called} {shown(value)}"
-        yield replace(start, recipe=recipe, called=_named(start.recipe, recipe), reason=reason)
+        yield replace(start, recipe=recipe, called=_named(start.recipe, recipe), reason=reason, near=start.name)
 
 
 def _named(start: Recipe, recipe: Recipe) -> str:

@@ -307,6 +307,7 @@ class Search:
             reason=reason,
             role=candidate.role,
             fold=self.number,
+            near=candidate.near,
             predicted=self._foretold(candidate),
         )
 
@@ -416,6 +417,7 @@ class Search:
             epochs=first.epochs,
             curve=first.curve,
             members=[m.name for m in standing.candidate.members],
+            near=standing.candidate.near,
             predicted=self._foretold(standing.candidate),
         )
 
