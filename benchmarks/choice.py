@@ -140,7 +140,8 @@ def cell(domain: Domain, candidates: Sequence[Candidate], quick: bool) -> dict[s
         cost = time.monotonic() - began
         tried = [s for s in standings if s.candidate.name in truth and not s.members]
         best = max(truth.values())
-        rules = {name: rule(search, [s for s in tried if s.candidate.role == "candidate"]) for name, rule in RULES.items()}
+        transfer = [s for s in tried if s.candidate.role == "candidate"]
+        rules = {name: rule(search, transfer) for name, rule in RULES.items()}
         chosen = {rule: s.candidate.name for rule, s in rules.items() if s is not None}
         base = next(s for s in tried if s.candidate.role == "candidate")
         leads = {s.candidate.name: ahead(search, s, base) for s in tried}
