@@ -30,7 +30,6 @@ from landbridge.core.errors import LandbridgeError
 from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import Candidate, controls
-from landbridge.planning.foretell import foretell
 from landbridge.planning.judge import final_fit
 from landbridge.planning.opening import candidates_of
 from landbridge.planning.search import Search
@@ -80,31 +79,36 @@ def closed(standing: Standing) -> bool:
     return " > " not in standing.candidate.name
 
 
-def believed(search: Search, standings: Sequence[Standing]) -> Standing | None:
-    """The best by what validation and the table of expected gains say together, each by its precision."""
-    steady = search.best([s for s in standings if closed(s)])
-    if steady is None:
-        return search.best(standings)
-    known, found = search.known(), [(0.0, steady)]
-    for standing in standings:
-        recipe = standing.candidate.recipe
-        if closed(standing) or not standing.attempts:
-            continue
-        shared = sorted(set(standing.attempts) & set(steady.attempts))
-        lead = standing.over(set(shared)) - steady.over(set(shared))
-        error = search.paired_error(standing, steady, shared)
-        prior = foretell(recipe, known[recipe.source], None, None)
-        weights = 1 / max(error, 1e-6) ** 2, 1 / max(prior.spread, 1e-6) ** 2
-        found.append((float(np.average([lead, prior.gain], weights=weights)), standing))
-    return max(found, key=lambda pair: pair[0])[1]
+def transfer(standings: Sequence[Standing]) -> list[Standing]:
+    """Those that carry a source's knowledge."""
+    return [s for s in standings if s.candidate.role == "candidate"]
+
+
+def ahead(search: Search, standing: Standing, than: Standing) -> dict[str, float]:
+    """By how much one is ahead of another on the rows both were validated on, and the error of that."""
+    shared = sorted(set(standing.attempts) & set(than.attempts))
+    lead = standing.over(set(shared)) - than.over(set(shared))
+    return {"lead": lead, "error": search.paired_error(standing, than, shared)}
+
+
+def one_error(search: Search, standings: Sequence[Standing]) -> Standing | None:
+    """The best, but what takes steps must beat what takes none by a standard error (Breiman et al. 1984)."""
+    leader, steady = search.best(standings), search.best([s for s in standings if closed(s)])
+    if leader is None or steady is None or closed(leader):
+        return leader
+    found = ahead(search, leader, steady)
+    return leader if found["lead"] > found["error"] else steady
 
 
 RULES: dict[str, Callable[[Search, Sequence[Standing]], Standing | None]] = {
-    "one standard error": lambda search, standings: search.settle(standings),
+    "belief": lambda search, standings: search.settle(standings),
+    "belief without neighbours": lambda search, standings: search.settle(
+        [s for s in standings if not s.candidate.near]
+    ),
     "highest": lambda search, standings: search.best(standings),
-    "without neighbours": lambda search, standings: search.settle([s for s in standings if not s.candidate.called]),
-    "believed": believed,
-    "probe": lambda search, standings: search.best([s for s in standings if closed(s)]),
+    "highest of transfer": lambda search, standings: search.best(transfer(standings)),
+    "one standard error of transfer": lambda search, standings: one_error(search, transfer(standings)),
+    "probe": lambda search, standings: search.best([s for s in transfer(standings) if closed(s)]),
 }
 
 
@@ -123,13 +127,6 @@ def truths(shop: Workshop, standings: Sequence[Standing]) -> dict[str, float]:
     return found
 
 
-def ahead(search: Search, standing: Standing, than: Standing) -> dict[str, float]:
-    """By how much one is ahead of another on the rows both were validated on, and the error of that."""
-    shared = sorted(set(standing.attempts) & set(than.attempts))
-    lead = standing.over(set(shared)) - than.over(set(shared))
-    return {"lead": lead, "error": search.paired_error(standing, than, shared)}
-
-
 def cell(domain: Domain, candidates: Sequence[Candidate], quick: bool) -> dict[str, Any]:
     """Everything tried, then the choices."""
     with tempfile.TemporaryDirectory() as folder:
@@ -141,8 +138,7 @@ def cell(domain: Domain, candidates: Sequence[Candidate], quick: bool) -> dict[s
         cost = time.monotonic() - began
         tried = [s for s in standings if s.candidate.name in truth and not s.members]
         best = max(truth.values())
-        transfer = [s for s in tried if s.candidate.role == "candidate"]
-        rules = {name: rule(search, transfer) for name, rule in RULES.items()}
+        rules = {name: rule(search, tried) for name, rule in RULES.items()}
         chosen = {rule: s.candidate.name for rule, s in rules.items() if s is not None}
         base = next(s for s in tried if s.candidate.role == "candidate")
         leads = {s.candidate.name: ahead(search, s, base) for s in tried}

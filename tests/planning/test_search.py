@@ -20,6 +20,7 @@ from landbridge.core.progress import Tick
 from landbridge.engine.attempt import Attempt
 from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
+from landbridge.planning.belief import Belief, prior_of, updated
 from landbridge.planning.candidates import ASKED, Candidate, controls, rival, single
 from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, steadiest, winners
 from landbridge.planning.search import LEAST_SCRATCH, Search, _key, _shrunk, state_folder
@@ -184,6 +185,28 @@ def test_an_open_decision_gets_the_pairs_that_time_allows(
     search._runoff((lambda: room) if room > 3 else lambda: next(seconds))
     assert taken == ran and sorted(leader.attempts) == [0, 1, 2, *ran]
     assert not ran or leader.trial.seconds == pytest.approx(3 + len(ran))
+
+
+def test_who_wins_is_a_matter_of_evidence_and_of_what_was_known_before(
+    make: Callable[..., Search], encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = make(two_pairs(toy_domain("text", rows=40)))
+    probe, _, tuned = candidates(encoder)
+    plain, moved, cheap = (standing(search, "candidate", {0: v}) for v in (0.7, 0.75, 0.75))
+    plain.candidate, moved.candidate = probe, tuned
+    cheap.candidate = Candidate(recipe=rival("tfidf"), reason="", role="rival")
+    search.standings = [plain, moved, cheap]
+    monkeypatch.setattr(search, "paired_error", lambda *_: 0.2)
+    assert search.settle([plain, cheap]) is plain, "a rival that is ahead by chance"
+    assert search.belief(plain, plain) == Belief(0.0, 0.0)
+    monkeypatch.setattr(search, "paired_error", lambda *_: 0.0)
+    assert search.settle([plain, cheap]) is cheap, "a rival that is ahead"
+    pair = search.fold.pairs[0]
+    error = 0.5 / len(pair.validation) * math.sqrt(1 + len(pair.validation) / len(pair.train))
+    prior = prior_of(tuned.recipe, "candidate", search._known_of(plain))
+    assert search.belief(moved, plain).mean == pytest.approx(updated(prior, 0.05, error).mean)
+    search.standings = [cheap]
+    assert search.settle([cheap, standing(search, "scratch", {0: 0.8})]) is not cheap, "without a probe the best"
 
 
 def test_the_error_of_a_leader_is_in_the_units_of_the_metric(make: Callable[..., Search]) -> None:
@@ -386,8 +409,7 @@ def test_the_test_is_opened_for_every_role_on_the_same_rows(make: Callable[..., 
     judgement, by_role = pool(domain, [opened], 0)
     assert set(by_role) == {TRANSFER, "trivial", "rival"} and set(judgement.controls) == {"trivial", "rival"}
     assert np.array_equal(judgement.output, by_role[opened.chosen])
-    leader = Search.best(list(opened.winners.values()))
-    assert opened.winners[opened.chosen] is leader
+    assert opened.winners[opened.chosen] is search.settle(list(opened.winners.values()))
     for role in by_role:  # each role is calibrated on its own validation outputs
         own = seen_as(domain, judgement, [opened], role)
         assert np.array_equal(own.validation_output, opened.winners[role].attempts[0].output)

@@ -26,9 +26,17 @@ def expected_gain(tuning: str, labels: float, *, crossing: bool, misfit: float) 
     where = float(np.log(max(labels, 1e-3)))
     known = tuning in table["gain"]
     mean = float(np.interp(where, at, table["gain"][tuning if known else "full"]))
-    spread = float(np.interp(where, at, table["spread"]["tuned"])) * (1.0 if known else 1.5)
+    spread = float(np.interp(where, at, table["spread"]["probe" if tuning == "probe" else "tuned"]))
+    spread *= 1.0 if known else 1.5
     adjust = table["adjust"]
     # where labels are few there is nothing to move the features by, however badly they fit
     force = float(np.clip((where - at[1]) / (at[4] - at[1]), 0.0, 1.0))
     mean += force * (adjust["crossing"] * crossing + adjust["misfit"] * float(np.clip(misfit, 0.0, 1.0)))
     return min(mean, 0.9), spread
+
+
+def expected_of_control(role: str, *, crossing: bool) -> tuple[float, float]:
+    """The same of a control: what it saves of the plain probe's error, negative where it makes more."""
+    table = _table()["control"]["crossing" if crossing else "native"]
+    mean, spread = table[role]
+    return float(mean), float(spread)

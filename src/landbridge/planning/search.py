@@ -25,6 +25,7 @@ from landbridge.core.seeds import numpy_generator, stream
 from landbridge.engine.attempt import LATE, Attempt, Order, attempt
 from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
+from landbridge.planning.belief import Belief, prior_of, updated
 from landbridge.planning.candidates import ASKED, Candidate, scratch
 from landbridge.planning.foretell import Known, labels_a_class
 from landbridge.planning.labels_worth import ceiling
@@ -170,17 +171,24 @@ class Search:
 
     def known(self) -> dict[str, Known]:
         """What the probes so far say of each source."""
-        domain, found = self.workshop.domain, dict[str, Known]()
-        labels = labels_a_class(len(self.fold.pairs[0].train), domain.task.outputs, domain.task.part_name)
+        found = dict[str, Known]()
         for standing in self.transfer():
-            source, score = standing.candidate.recipe.source, standing.score
-            if source not in found or score > found[source].value:
-                crossing = type(standing.candidate.recipe.bridge).part_name != "native"
-                found[source] = Known(
-                    metric=domain.task.metric, value=score, error=self.doubt(standing), labels=labels,
-                    crossing=crossing, seconds=standing.seconds,
-                )  # fmt: skip
+            source = standing.candidate.recipe.source
+            if source not in found or standing.score > found[source].value:
+                found[source] = self._known_of(standing)
         return found
+
+    def _known_of(self, standing: Standing) -> Known:
+        """What a standing says about its source."""
+        domain = self.workshop.domain
+        return Known(
+            metric=domain.task.metric,
+            value=standing.score,
+            error=self.doubt(standing),
+            labels=labels_a_class(len(self.fold.pairs[0].train), domain.task.outputs, domain.task.part_name),
+            crossing=type(standing.candidate.recipe.bridge).part_name != "native",
+            seconds=standing.seconds,
+        )
 
     def lead(self) -> tuple[float, float]:
         """The best score of a transfer so far and its standard error."""
@@ -241,14 +249,36 @@ class Search:
         return max(able, key=lambda s: s.over(shared), default=None)
 
     def settle(self, standings: Sequence[Standing]) -> Standing | None:
-        """Who wins: the best on validation, but what takes gradient steps must beat the best of what does not by more
-        than one standard error of the paired difference (the rule of Breiman et al. 1984, section 3.4.3)."""
-        leader = self.best(standings)
-        steady = self.best([s for s in standings if _closed(s.candidate.recipe)])
-        if leader is None or steady is None or _closed(leader.candidate.recipe):
-            return leader
-        lead, error = self._gap(leader, steady)
-        return leader if lead > error else steady
+        """Who wins: the one whose difference to the plain probe is believed to be the greatest; without a probe the
+        best on validation."""
+        plain = self._plain()
+        if plain is None:
+            return self.best(standings)
+        return max((s for s in standings if s.attempts), key=lambda s: self.belief(s, plain).mean, default=None)
+
+    def belief(self, standing: Standing, plain: Standing) -> Belief:
+        """How far a standing is ahead of the plain probe, by what was expected of its kind and by what validation saw.
+
+        On few rows two recipes may answer all alike, which says that they are near each other but not that they are
+        equal, so an error is never less than that of half a row. It is widened for the training rows, which would be
+        others another time and which the pairs share (Nadeau and Bengio 2003, the corrected resampled t-test).
+        """
+        if standing is plain:
+            return Belief(0.0, 0.0)
+        lead, error = self._gap(standing, plain)
+        shared = [plain.pairs[p] for p in sorted(set(standing.attempts) & set(plain.attempts))]
+        rows = len(np.unique(np.concatenate([p.validation for p in shared]))) if shared else 1
+        widening = math.sqrt(1 + sum(len(p.validation) / len(p.train) for p in shared))
+        prior = prior_of(standing.candidate.recipe, standing.candidate.role, self._known_of(plain))
+        return updated(prior, lead, widening * max(error, 0.5 / rows))
+
+    def _plain(self) -> Standing | None:
+        """The plainest probe over the source whose probes did best: what was tried first of what takes no steps."""
+        closed = [s for s in self.transfer() if _closed(s.candidate.recipe)]
+        best = self.best(closed)
+        if best is None:
+            return None
+        return next(s for s in closed if s.candidate.recipe.source == best.candidate.recipe.source)
 
     def _gap(self, first: Standing, second: Standing) -> tuple[float, float]:
         """By how much one standing is ahead of another on the pairs that both ran on, and the error of that."""

@@ -1,0 +1,45 @@
+"""Which recipe to trust: what validation shows of each and what was known of its kind before, each by its precision.
+
+On a few validation rows the best score is a matter of luck, and a recipe that has rarely been the better one needs
+more than luck. A difference to the plain probe is normal around the truth with the error of the paired rows, and the
+truth around what the table of priors expects (DeGroot 1970, section 9.5). As rows grow, the evidence decides alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from landbridge.core.recipe import Recipe
+from landbridge.planning.foretell import Known, moved_by
+from landbridge.planning.prior import expected_gain, expected_of_control
+
+
+@dataclass(frozen=True)
+class Belief:
+    """The difference to the plain probe in the metric's unit, and its standard deviation."""
+
+    mean: float
+    spread: float
+
+
+def prior_of(recipe: Recipe, role: str, known: Known) -> Belief:
+    """What is believed before any validation; `known` is of the plain probe."""
+    if role == "candidate":
+        share, doubt = expected_gain(kind(recipe), known.labels, crossing=known.crossing, misfit=known.misfit)
+    else:
+        share, doubt = expected_of_control(role, crossing=known.crossing)
+    room = max(known.room, known.error)  # a probe without a mistake may make some on other rows
+    return Belief(share * room, doubt * room)
+
+
+def kind(recipe: Recipe) -> str:
+    """The row of the table: `contrastive` for features drawn together before a head, else what moves most."""
+    pulled = any(type(o).part_name == "contrastive" for s in recipe.stages for o in s.objectives)
+    return "contrastive" if pulled else moved_by(recipe)
+
+
+def updated(prior: Belief, lead: float, error: float) -> Belief:
+    """The belief after a lead was seen with such a standard error."""
+    evidence, before = 1 / max(error, 1e-9) ** 2, 1 / max(prior.spread, 1e-9) ** 2
+    mean = (evidence * lead + before * prior.mean) / (evidence + before)
+    return Belief(mean, (evidence + before) ** -0.5)

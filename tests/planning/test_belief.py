@@ -1,0 +1,52 @@
+"""Choosing weighs what validation saw against what was known of a kind of recipe before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from landbridge.core import codec
+from landbridge.core.recipe import Recipe, Stage
+from landbridge.planning.belief import Belief, kind, prior_of, updated
+from landbridge.planning.candidates import rival, single
+from landbridge.planning.foretell import Known
+from landbridge.planning.prior import expected_of_control
+
+NATIVE = codec.parse("bridges", "native")
+KNOWN = Known(metric="accuracy", value=0.75, error=0.05, labels=8.0)
+
+
+def test_a_belief_is_the_mean_by_precision() -> None:
+    """Against the posterior of a normal on a fine grid."""
+    found = updated(Belief(-0.1, 0.05), lead=0.08, error=0.1)
+    at = np.linspace(-1, 1, 200_001)
+    weight = np.exp(-0.5 * ((at + 0.1) / 0.05) ** 2 - 0.5 * ((at - 0.08) / 0.1) ** 2)
+    mean = np.average(at, weights=weight)
+    assert found.mean == pytest.approx(mean, abs=1e-6)
+    assert found.spread == pytest.approx(np.sqrt(np.average((at - mean) ** 2, weights=weight)), abs=1e-6)
+
+
+def test_many_rows_overrule_what_was_believed() -> None:
+    prior = prior_of(rival("tfidf"), "rival", KNOWN)
+    assert prior.mean < 0
+    assert updated(prior, lead=0.03, error=0.1).mean < 0 < updated(prior, lead=0.03, error=0.004).mean
+
+
+def test_what_is_believed_is_a_share_of_the_probes_error() -> None:
+    mean, spread = expected_of_control("rival", crossing=False)
+    assert prior_of(rival("tfidf"), "rival", KNOWN) == Belief(0.25 * mean, 0.25 * spread)
+    flawless = Known(metric="accuracy", value=1.0, error=0.05, labels=8.0)
+    assert prior_of(rival("tfidf"), "rival", flawless) == Belief(0.05 * mean, 0.05 * spread)
+    across = Known(metric="accuracy", value=0.75, error=0.05, labels=8.0, crossing=True)
+    assert prior_of(rival("tfidf"), "rival", across).mean > 0, "over a bridge the rival is the one to beat"
+
+
+def test_a_recipe_is_of_the_kind_that_shapes_it_most() -> None:
+    assert kind(single("toy:text", NATIVE, "probe(head='kernel')")) == "probe"
+    assert kind(single("toy:text", NATIVE, "probe", "partial(blocks=1)")) == "partial"
+    pull = Stage(
+        tuning=codec.parse("tunings", "partial(blocks=1)"),
+        objectives=(codec.parse("objectives", "contrastive(kind='supcon')"),),
+    )
+    head = single("toy:text", NATIVE, "probe").stages[0]
+    assert kind(Recipe(source="toy:text", bridge=NATIVE, stages=(pull, head))) == "contrastive"
