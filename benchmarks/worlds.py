@@ -27,7 +27,7 @@ from landbridge.core.contracts import World
 from landbridge.core.examples import Sound
 
 RESULTS = Path(__file__).parent / "results" / "worlds.json"
-FORMULA = ("fractals", "contours", "textures", "shapes", "glyphs", "scenes")
+FORMULA = ("fractals", "contours", "textures", "shapes", "glyphs", "scenes", "objects")
 TARGET, SLICE, SHOWN = 1000.0, 256, 14
 
 
@@ -49,7 +49,7 @@ def sheet(path: Path) -> None:
     for r, tiles in enumerate(rows):
         for c, tile in enumerate(tiles):
             page[r * 66 : r * 66 + 64, c * 66 : c * 66 + 64] = tile
-    Image.fromarray(page).quantize(256).save(path, optimize=True)
+    Image.fromarray(page).save(path, optimize=True)
 
 
 def _tiles(world: World) -> list[np.ndarray]:

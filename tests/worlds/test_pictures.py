@@ -10,8 +10,10 @@ from landbridge.worlds.contours import Contours
 from landbridge.worlds.figures import AREAS, KINDS, coverage
 from landbridge.worlds.fractals import Fractals
 from landbridge.worlds.glyphs import Glyphs
+from landbridge.worlds.objects import PARTS, Objects
 from landbridge.worlds.scenes import Scenes
 from landbridge.worlds.shapes import Shapes
+from landbridge.worlds.solids import Solids, seen
 from landbridge.worlds.textures import Textures
 
 
@@ -130,3 +132,40 @@ def test_a_bad_field_is_named_with_value_and_range(make: object, told: str) -> N
     with pytest.raises(UsageError) as raised:
         make()  # type: ignore[operator]
     assert told in str(raised.value)
+
+
+@pytest.mark.parametrize(("square", "share"), [(0.0, np.pi), (1.0, 4.0)])
+@pytest.mark.parametrize("turn", [0.0, 0.07])
+def test_a_straight_solid_covers_its_area_and_is_bright_towards_the_light(
+    square: float, share: float, turn: float
+) -> None:
+    one = {"x": 0.4, "y": 0.55, "wide": 0.2, "high": 0.3, "turn": turn, "square": square}
+    rest = dict.fromkeys(("taper", "bend", "stripe", "waves"), 0.0)
+    solid = Solids(ink=np.zeros((1, 3)), **{n: np.array([v]) for n, v in (one | rest).items()})
+    cover, tone = (v[0] for v in seen(solid, np.array([0.0]), 256))
+    assert cover.sum() == pytest.approx(share * 0.2 * 0.3 * 256**2, rel=0.01)
+    y, x = (np.arange(256) + 0.5) @ np.stack([cover.sum(1), cover.sum(0)], 1) / cover.sum() / 256
+    assert (x, y) == pytest.approx((0.4, 0.55), abs=0.001)
+    right = np.average(tone[:, 103:], weights=cover[:, 103:])
+    assert right > np.average(tone[:, :102], weights=cover[:, :102]) + 0.1
+
+
+def test_an_object_lies_where_its_truth_says() -> None:
+    """Without clutter only the object breaks the ground, so two objects on one ground differ within their boxes."""
+    world = Objects(classes=5, clutter=0)
+    made = world.make(3, np.arange(40))
+    for picture, label, truth in zip(made.examples, made.labels, made.truth, strict=True):
+        left, top, right, bottom = truth["box"]
+        assert 0 <= left < right <= 64 and 0 <= top < bottom <= 64
+        assert left / 64 - 0.1 < truth["x"] < right / 64 + 0.1
+        assert 0 < truth["seen"] <= (right - left) * (bottom - top)
+        assert 2 <= truth["parts"] <= PARTS and truth["class"] == label
+        outside = picture.astype(int).copy()
+        outside[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1] = -1
+        rough = np.abs(np.diff(outside, axis=1)).max(2)
+        assert np.quantile(rough[(outside[:, 1:] >= 0).all(2) & (outside[:, :-1] >= 0).all(2)], 0.95) < 60
+    of_class = {label: {t["parts"] for t in made.truth if t["class"] == label} for label in made.labels}
+    assert all(len(counts) == 1 for counts in of_class.values()), "a class is one blueprint"
+    hidden = Objects(classes=5).make(3, np.arange(40)).truth
+    less = [h["seen"] < t["seen"] for h, t in zip(hidden, made.truth, strict=True)]
+    assert 0 < sum(less) < 30 and all(h["seen"] <= t["seen"] for h, t in zip(hidden, made.truth, strict=True))

@@ -23,6 +23,7 @@ PINNED = {
     "events": "24c30fa42f9465eb",
     "fractals": "c5af8b5e24689d8f",
     "glyphs": "6a5af327d0d2daf2",
+    "objects": "5611c4dc573c1149",
     "scenes": "f198c2c453c7b14c",
     "series": "311518856da6dac5",
     "shapes": "cc1b472475c1391b",
