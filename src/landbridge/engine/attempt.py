@@ -320,8 +320,10 @@ class Run:
             training, checking = loop.rehearse()
             left = MARGIN * (self.ends - time.monotonic()) * (1.0 if last else FIRST)
             if checking and 2 * checking > CHECKED * left:  # once after an epoch, and once at the end
-                told = f"{self.order.recipe.name}: checking {len(self.order.validation)} rows takes {checking:.0f} s"
-                raise OutOfTimeError(told, max(0.0, CHECKED * left / (2 * checking)))
+                rows, room = len(self.order.validation), max(0.0, left)
+                told = f"checking {rows} rows takes {checking:.2g} s, {room:.2g} s are left"
+                share = max(0.0, CHECKED * left / (2 * checking))
+                raise OutOfTimeError(f"{self.order.recipe.name}: {told}", share)
             wanted = max(1, min(wanted, int((left - checking) / (training + checking))))
         return wanted, wanted
 
