@@ -34,7 +34,7 @@ def test_many_rows_overrule_what_was_believed() -> None:
 
 def test_what_is_believed_is_a_share_of_the_probes_error() -> None:
     mean, spread = expected_of_control("rival", crossing=False)
-    assert prior_of(rival("tfidf"), "rival", KNOWN) == Belief(0.25 * mean, 0.25 * spread)
+    assert prior_of(rival("tfidf"), "rival", KNOWN) == Belief((0.25 + 0.05) * mean, (0.25 + 0.05) * spread)
     flawless = Known(metric="accuracy", value=1.0, error=0.05, labels=8.0)
     assert prior_of(rival("tfidf"), "rival", flawless) == Belief(0.05 * mean, 0.05 * spread)
     across = Known(metric="accuracy", value=0.75, error=0.05, labels=8.0, crossing=True)

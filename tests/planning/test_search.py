@@ -23,7 +23,7 @@ from landbridge.engine.workshop import Workshop
 from landbridge.planning.belief import Belief, prior_of, updated
 from landbridge.planning.candidates import ASKED, Candidate, controls, rival, single
 from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, steadiest, winners
-from landbridge.planning.search import LEAST_SCRATCH, Search, _key, _shrunk, state_folder
+from landbridge.planning.search import EARNED, LEAST_SCRATCH, Search, _key, _shrunk, state_folder
 from landbridge.planning.sharing import for_scratch
 from landbridge.planning.sharing import kept as kept_of
 from landbridge.planning.standing import Standing
@@ -204,7 +204,11 @@ def test_who_wins_is_a_matter_of_evidence_and_of_what_was_known_before(
     pair = search.fold.pairs[0]
     error = 0.5 / len(pair.validation) * math.sqrt(1 + len(pair.validation) / len(pair.train))
     prior = prior_of(tuned.recipe, "candidate", search._known_of(plain))
-    assert search.belief(moved, plain).mean == pytest.approx(updated(prior, 0.05, error).mean)
+    found = search.belief(moved, plain)
+    assert found.mean == pytest.approx(updated(prior, 0.05, error).mean)
+    assert found.mean > EARNED * found.spread and search.settle([plain, moved]) is moved
+    monkeypatch.setattr(search, "belief", lambda s, _: Belief(0.01 * (s is moved), 0.05 * (s is moved)))
+    assert search.settle([plain, moved]) is plain, "steps that may be luck"
     search.standings = [cheap]
     assert search.settle([cheap, standing(search, "scratch", {0: 0.8})]) is not cheap, "without a probe the best"
 

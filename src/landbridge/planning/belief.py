@@ -28,7 +28,7 @@ def prior_of(recipe: Recipe, role: str, known: Known) -> Belief:
         share, doubt = expected_gain(kind(recipe), known.labels, crossing=known.crossing, misfit=known.misfit)
     else:
         share, doubt = expected_of_control(role, crossing=known.crossing)
-    room = max(known.room, known.error)  # a probe without a mistake may make some on other rows
+    room = known.room + known.error  # a probe that makes few mistakes on few rows may make more on others
     return Belief(share * room, doubt * room)
 
 
