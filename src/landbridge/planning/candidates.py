@@ -225,8 +225,7 @@ def _drawn_together(domain: Domain, source: str, bridge: Any, objective: str) ->
 
 
 def _long(length: dict[str, Any], domain: Domain) -> dict[str, Any]:
-    """The length with as many epochs as make some steps, where an epoch is a batch or two: at 8 labels a class three
-    steps had hardly begun (topics of news: 0.806, after twenty 0.824 and more)."""
+    """The length with as many epochs as make some steps, where an epoch is a batch or two: three steps hardly begin."""
     steps = -(-len(domain.folds[0].rest) // length.get("batch", Stage.__dataclass_fields__["batch"].default))
     return length | {"epochs": max(length["epochs"], -(-LEAST_STEPS // steps))}
 
