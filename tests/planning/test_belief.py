@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from landbridge.core import codec
-from landbridge.core.recipe import Recipe, Stage
-from landbridge.planning.belief import Belief, kind, prior_of, updated
-from landbridge.planning.candidates import rival, single
+from landbridge.planning.belief import Belief, prior_of, updated
+from landbridge.planning.candidates import rival
 from landbridge.planning.foretell import Known
 from landbridge.planning.prior import expected_of_control
 
-NATIVE = codec.parse("bridges", "native")
 KNOWN = Known(metric="accuracy", value=0.75, error=0.05, labels=8.0)
 
 
@@ -39,14 +36,3 @@ def test_what_is_believed_is_a_share_of_the_probes_error() -> None:
     assert prior_of(rival("tfidf"), "rival", flawless) == Belief(0.05 * mean, 0.05 * spread)
     across = Known(metric="accuracy", value=0.75, error=0.05, labels=8.0, crossing=True)
     assert prior_of(rival("tfidf"), "rival", across).mean > 0, "over a bridge the rival is the one to beat"
-
-
-def test_a_recipe_is_of_the_kind_that_shapes_it_most() -> None:
-    assert kind(single("toy:text", NATIVE, "probe(head='kernel')")) == "probe"
-    assert kind(single("toy:text", NATIVE, "probe", "partial(blocks=1)")) == "partial"
-    pull = Stage(
-        tuning=codec.parse("tunings", "partial(blocks=1)"),
-        objectives=(codec.parse("objectives", "contrastive(kind='supcon')"),),
-    )
-    head = single("toy:text", NATIVE, "probe").stages[0]
-    assert kind(Recipe(source="toy:text", bridge=NATIVE, stages=(pull, head))) == "contrastive"

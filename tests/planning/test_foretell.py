@@ -7,9 +7,10 @@ import math
 import pytest
 
 from landbridge.core import codec
+from landbridge.core.recipe import Recipe, Stage
 from landbridge.engine.pace import Pace
 from landbridge.planning.candidates import ASKED, Candidate, single
-from landbridge.planning.foretell import Known, foretell, labels_a_class, moved_by
+from landbridge.planning.foretell import Known, foretell, kind, labels_a_class, moved_by
 from landbridge.planning.prior import expected_gain
 from landbridge.planning.turns import Turns, _key
 
@@ -86,3 +87,17 @@ def test_seconds_count_every_stage_and_the_reading() -> None:
     assert PACE.seconds(tuned, 1000.0, 200.0, 50) == pytest.approx(1e-4 * 1200 + 5 * (1.0 + 0.02))
     assert moved_by(tuned) == "partial" and moved_by(single("toy:text", NATIVE, "probe")) == "probe"
     assert labels_a_class(100, 1, "regress") == 10 and labels_a_class(100, 4, "classify") == 25
+
+
+def test_a_recipe_is_of_the_kind_that_shapes_it_most() -> None:
+    assert kind(single("toy:text", NATIVE, "probe(head='kernel')")) == "probe"
+    assert kind(single("toy:text", NATIVE, "probe", "partial(blocks=1)")) == "partial"
+    pull = Stage(
+        tuning=codec.parse("tunings", "partial(blocks=1)"),
+        objectives=(codec.parse("objectives", "contrastive(kind='supcon')"),),
+    )
+    head = single("toy:text", NATIVE, "probe").stages[0]
+    drawn = Recipe(source="toy:text", bridge=NATIVE, stages=(pull, head))
+    share, _ = expected_gain("contrastive", 8.0, crossing=False, misfit=0.0)
+    assert kind(drawn) == "contrastive"
+    assert foretell(drawn, known(8), None, None).gain == pytest.approx(share * (1 - known(8).value))

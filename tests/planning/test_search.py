@@ -213,6 +213,17 @@ def test_who_wins_is_a_matter_of_evidence_and_of_what_was_known_before(
     assert search.settle([cheap, standing(search, "scratch", {0: 0.8})]) is not cheap, "without a probe the best"
 
 
+def test_scores_on_unlike_rows_are_compared_by_the_errors_of_both(make: Callable[..., Search]) -> None:
+    search = make(two_pairs(toy_domain("text", rows=40)))
+    probe, moved = (standing(search, "candidate", {0: v}) for v in (0.7, 0.75))
+    paired, pair = search.paired_error(probe, moved, [0]), moved.pairs[0]
+    moved.pairs = (Pair(train=pair.train, validation=np.sort(pair.validation)[::-1].copy()), *moved.pairs[1:])
+    both = math.hypot(search.doubt(probe), search.doubt(moved))
+    assert search.paired_error(probe, moved, [0]) == search.paired_error(probe, moved, []) == pytest.approx(both)
+    assert paired != pytest.approx(both)
+    assert search.belief(moved, probe).spread > 0
+
+
 def test_the_error_of_a_leader_is_in_the_units_of_the_metric(make: Callable[..., Search]) -> None:
     search = make(toy_domain("text", rows=400))
     leader = standing(search, "candidate", {0: 0.5})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from landbridge.core.recipe import Recipe
-from landbridge.planning.foretell import Known, moved_by
+from landbridge.planning.foretell import Known, kind
 from landbridge.planning.prior import expected_gain, expected_of_control
 
 
@@ -30,12 +30,6 @@ def prior_of(recipe: Recipe, role: str, known: Known) -> Belief:
         share, doubt = expected_of_control(role, crossing=known.crossing)
     room = known.room + known.error  # a probe that makes few mistakes on few rows may make more on others
     return Belief(share * room, doubt * room)
-
-
-def kind(recipe: Recipe) -> str:
-    """The row of the table: `contrastive` for features drawn together before a head, else what moves most."""
-    pulled = any(type(o).part_name == "contrastive" for s in recipe.stages for o in s.objectives)
-    return "contrastive" if pulled else moved_by(recipe)
 
 
 def updated(prior: Belief, lead: float, error: float) -> Belief:

@@ -75,7 +75,7 @@ class Foretold:
 def foretell(recipe: Recipe, known: Known, pace: Pace | None, seconds: float | None) -> Foretold:
     """The probe's score and a share of the error it leaves; the interval holds the doubt about both."""
     top = ceiling(known.metric)
-    share, doubt = expected_gain(moved_by(recipe), known.labels, crossing=known.crossing, misfit=known.misfit)
+    share, doubt = expected_gain(kind(recipe), known.labels, crossing=known.crossing, misfit=known.misfit)
     gain, spread = share * known.room, doubt * known.room
     value = min(top, known.value + gain)
     # a loss of the whole rest is no bound, so the lower end is not cut
@@ -91,6 +91,12 @@ def moved_by(recipe: Recipe) -> str:
     """The name of the tuning that moves most: that of the last stage which is no probe."""
     moving = [codec.text(s.tuning).split("(")[0] for s in recipe.stages]
     return next((name for name in reversed(moving) if name != "probe"), "probe")
+
+
+def kind(recipe: Recipe) -> str:
+    """The row of the table: `contrastive` for features drawn together before a head, else what moves most."""
+    pulled = any(type(o).part_name == "contrastive" for s in recipe.stages for o in s.objectives)
+    return "contrastive" if pulled else moved_by(recipe)
 
 
 def labels_a_class(rows: int, outputs: int, task: str) -> float:

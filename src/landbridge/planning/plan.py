@@ -11,7 +11,7 @@ from landbridge.core.domain import Domain
 from landbridge.core.recipe import Recipe
 from landbridge.evidence.intervals import Z
 from landbridge.planning.candidates import Candidate
-from landbridge.planning.foretell import Foretold, Known, moved_by
+from landbridge.planning.foretell import Foretold, Known, kind
 from landbridge.planning.labels_worth import ceiling
 from landbridge.planning.layers import Reading
 from landbridge.planning.search import MOST_PAIRS, Search, refits
@@ -23,6 +23,7 @@ NOUNS = {"image": "images", "text": "texts", "audio": "recordings", "table": "ro
 WORDS = {
     "partial": "tuning the last blocks", "full": "full fine-tuning", "lora": "low-rank updates (LoRA)",
     "gradual": "gradual unfreezing", "norm_bias": "tuning norms and biases",
+    "contrastive": "drawing classes together before a head",
 }  # fmt: skip
 
 
@@ -131,7 +132,7 @@ def _layer(recipe: Recipe, readings: Sequence[Reading]) -> str:
 
 
 def _gain(found: Foretold, about: Known) -> str:
-    name = WORDS.get(moved_by(found.recipe), moved_by(found.recipe))
+    name = WORDS.get(kind(found.recipe), kind(found.recipe))
     told = f"{name} predicted {found.gain:+.2f}"
     if found.seconds is None:
         return told

@@ -272,8 +272,9 @@ class Search:
         if standing is plain:
             return Belief(0.0, 0.0)
         lead, error = self._gap(standing, plain)
-        shared = [plain.pairs[p] for p in sorted(set(standing.attempts) & set(plain.attempts))]
-        rows = len(np.unique(np.concatenate([p.validation for p in shared]))) if shared else 1
+        seen = set(standing.attempts) & set(plain.attempts) or set(standing.attempts)
+        shared = [standing.pairs[p] for p in sorted(seen)]
+        rows = len(np.unique(np.concatenate([p.validation for p in shared])))
         widening = math.sqrt(1 + sum(len(p.validation) / len(p.train) for p in shared))
         prior = prior_of(standing.candidate.recipe, standing.candidate.role, self._known_of(plain))
         return updated(prior, lead, widening * max(error, 0.5 / rows))
@@ -292,12 +293,13 @@ class Search:
         return first.over(set(shared)) - second.over(set(shared)), self.paired_error(first, second, shared)
 
     def paired_error(self, first: Standing, second: Standing, pairs: Sequence[int]) -> float:
-        """Standard error of the difference of two scores on the same validation rows, by bootstrap."""
+        """Standard error of the difference of two scores: by bootstrap of the rows that both were validated on, and
+        where these were others, as after reading had to be cut short, from the errors of both."""
         task, targets = self.workshop.domain.task, self.workshop.domain.targets
         rows = [first.pairs[p].validation for p in pairs]
         same = all(np.array_equal(r, second.pairs[p].validation) for r, p in zip(rows, pairs, strict=True))
         if not pairs or not same:
-            return 0.0
+            return math.hypot(self.doubt(first), self.doubt(second))
         target = targets[np.concatenate(rows)]
         unique, place = np.unique(np.concatenate(rows), return_inverse=True)  # a row that comes up twice is one row
         drawn = numpy_generator(self.seed, "settle").multinomial(
