@@ -24,6 +24,8 @@ from landbridge.nn.cells import FAR, SPAN
 DEPTH = 4  # splits of a random tree
 MOST_CLASSES = 10
 MOST_LEVELS = 12  # of a category
+ROWS = (128, 192, 256, 384, 512, 768, 1152)
+FEW_COLUMNS, MOST_COLUMNS = 5.0, 30.0  # at most in a table, at first and in the end
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,12 @@ class Draw:
         return torch.randint(low, high, shape, generator=self.generator)
 
 
-def size_of(draw: Draw, cells: int) -> Size:
-    """The size of a step's tables: rows and columns at random, as many tables as make so many cells."""
-    rows = int((128, 192, 256, 384, 512, 768, 1152)[int(draw.whole(0, 7))])
-    columns = round(float(draw.log_uniform(1, low=2.0, high=30.0)))
+def size_of(draw: Draw, cells: int, grown: float = 1.0) -> Size:
+    """The size of a step's tables: rows and columns at random, at most what they have `grown` to, and as many tables as
+    make so many cells."""
+    grown = min(1.0, grown)
+    rows = ROWS[int(draw.whole(0, 1 + round(grown * (len(ROWS) - 1))))]
+    columns = round(float(draw.log_uniform(1, low=2.0, high=FEW_COLUMNS * (MOST_COLUMNS / FEW_COLUMNS) ** grown)))
     known = round(rows * float(draw.uniform(1, low=0.3, high=0.9)))
     return Size(max(1, round(cells / (rows * (columns + 1)))), rows, columns, known)
 

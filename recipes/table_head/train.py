@@ -4,10 +4,12 @@
 
 Each step draws tables of fresh causal models (`prior.py`), shows the network some rows with labels and asks for those
 of the others; what minimises that cross-entropy is the Bayesian answer under the prior (Müller et al. 2022,
-arXiv:2112.10510). AdamW, warm-up and cosine, bfloat16. `OUT/checkpoint.safetensors` is written every
-few minutes, and the same command goes on from it to the same weights bit for bit; `OUT/log.jsonl` tells loss and
-validation. At the end OUT holds `tables.safetensors` and `tables.json`, which `--source tables:OUT` opens, and which
-become `embedded:tables` when they are copied to `src/landbridge/sources/weights/tables/`.
+arXiv:2112.10510). Tables are small at first, so that a step holds many, and grow over the first half of the schedule
+(Bengio et al. 2009). Muon (Jordan et al. 2024) moves the matrices within layers, AdamW the rest; warm-up and cosine,
+bfloat16. `OUT/checkpoint.safetensors` is written every few minutes, and the same command goes on from it to the same
+weights bit for bit; `OUT/log.jsonl` tells loss and validation. At the end OUT holds `tables.safetensors` and
+`tables.json`, which `--source tables:OUT` opens, and which become `embedded:tables` when they are copied to
+`src/landbridge/sources/weights/tables/`.
 
 Expected: README.md beside this file says what two CPU cores reach.
 """
@@ -19,6 +21,7 @@ import json
 import math
 import platform
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,8 @@ from landbridge.core.seeds import torch_generator
 from landbridge.nn.table_net import TableNet, TableShape
 from landbridge.sources.tables import write_folder
 
-PEAK, LOWEST, WARM, DECAY, CLIP = 1e-3, 1e-5, 300, 0.01, 1.0
+PEAK, LOWEST, WARM, DECAY, CLIP = 3e-3, 3e-5, 100, 0.01, 1.0
+GROWN = 0.5  # of the schedule, from which on tables have any size
 EVERY = 50  # steps between two lines of the log
 CHECKED = (Size(8, 160, 5, 80), Size(8, 400, 10, 240), Size(8, 800, 16, 500), Size(8, 1152, 8, 900))
 
@@ -43,7 +47,7 @@ class Run:
     """Everything that a checkpoint holds."""
 
     net: TableNet
-    optimiser: torch.optim.AdamW
+    optimisers: tuple[torch.optim.Optimizer, ...]
     seed: int
     cells: int
     total: int
@@ -55,9 +59,8 @@ class Run:
     def save(self, path: Path) -> None:
         """Weights, moments and counters, whole or not at all."""
         arrays = {f"net/{n}": t for n, t in self.net.state_dict().items()}
-        for name, parameter in self.net.named_parameters():
-            for key, value in self.optimiser.state[parameter].items():
-                arrays[f"{key}/{name}"] = value.reshape(-1) if key == "step" else value
+        for name, state in self._states():
+            arrays |= {f"{key}/{name}": value.reshape(-1) if key == "step" else value for key, value in state.items()}
         facts = {n: getattr(self, n) for n in ("seed", "cells", "total", "step", "seconds", "seen", "losses")}
         draft = path.with_suffix(".draft")
         save_file(arrays, draft, metadata={"facts": json.dumps(facts)})
@@ -71,23 +74,33 @@ class Run:
                 asked = f"seed {facts['seed']} and {facts['cells']} cells"
                 raise SystemExit(f"{path}: was made with {asked}; give the same, or another folder")
             self.net.load_state_dict({n: file.get_tensor(f"net/{n}") for n in self.net.state_dict()})
-            for name, parameter in self.net.named_parameters():
-                moments = {k: file.get_tensor(f"{k}/{name}") for k in ("exp_avg", "exp_avg_sq", "step")}
-                self.optimiser.state[parameter] = {**moments, "step": moments["step"].reshape(())}
+            kept = [name.split("/", 1) for name in file.keys()]  # noqa: SIM118 (safetensors has no other way)
+            for name, state in self._states():
+                for key in (k for k, of in kept if of == name and k != "net"):
+                    value = file.get_tensor(f"{key}/{name}")
+                    state[key] = value.reshape(()) if key == "step" else value
         self.total, self.step, self.seconds = facts["total"], facts["step"], facts["seconds"]
         self.seen, self.losses = facts["seen"], facts["losses"]
+
+    def _states(self) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """What the optimisers remember of each parameter."""
+        names = {parameter: name for name, parameter in self.net.named_parameters()}
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                yield from ((names[p], optimiser.state[p]) for p in group["params"])
 
     def advance(self) -> None:
         """One step on tables that nobody has seen."""
         generator = torch_generator(self.seed, "step", self.step)
-        batch = tables(size_of(Draw(generator), self.cells), generator)
-        for group in self.optimiser.param_groups:
+        batch = tables(size_of(Draw(generator), self.cells, self.step / (GROWN * self.total)), generator)
+        for group in (g for o in self.optimisers for g in o.param_groups):
             group["lr"] = rate(self.step, self.total)
         loss = _loss(_logits(self.net.train(), batch, generator), batch)
         loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
         self.step, self.seen = self.step + 1, self.seen + len(batch.labels)
         self.losses = [*self.losses[1 - EVERY :], loss.item()]
 
@@ -206,9 +219,13 @@ def begin(seed: int, steps: int, cells: int, shape: TableShape) -> Run:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = TableNet(shape)
-    sparing = [p for p in net.parameters() if p.ndim < 2]
-    groups = [{"params": [p for p in net.parameters() if p.ndim >= 2]}, {"params": sparing, "weight_decay": 0.0}]
-    return Run(net, torch.optim.AdamW(groups, lr=PEAK, betas=(0.9, 0.98), weight_decay=DECAY), seed, cells, steps)
+    within = {id(p) for layer in (*net.cell_layers, *net.row_layers) for p in layer.parameters() if p.ndim == 2}
+    muon = torch.optim.Muon(
+        [p for p in net.parameters() if id(p) in within], lr=PEAK, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw"
+    )
+    rest = [p for p in net.parameters() if id(p) not in within]
+    adam = torch.optim.AdamW(rest, lr=PEAK, betas=(0.9, 0.98), weight_decay=0.0)
+    return Run(net, (muon, adam), seed, cells, steps)
 
 
 def main() -> None:
@@ -218,7 +235,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=170.0, help="of training, all attempts together")
     parser.add_argument("--steps", type=int, default=20_000, help="of the schedule, fewer where the minutes are over")
     parser.add_argument("--stop", type=int, default=2**31, help="end for now after this step")
-    parser.add_argument("--cells", type=int, default=32_000, help="of one step")
+    parser.add_argument("--cells", type=int, default=24_000, help="of one step")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-minutes", type=float, default=4.0, help="between two checkpoints")
