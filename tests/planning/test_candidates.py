@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from landbridge.core import registry
+from landbridge.core import codec, registry
 from landbridge.core.errors import UsageError
 from landbridge.core.model import Model
 from landbridge.core.recipe import Recipe
@@ -54,7 +54,11 @@ def test_texts_are_drawn_together_by_pairs_where_labels_are_few() -> None:
         return [r for r in found if r.stages[0].objectives[0].part_name == "contrastive"]
 
     (recipe,) = drawn(toy_domain("text", rows=60))
-    assert [s.tuning.part_name for s in recipe.stages] == ["partial", "probe"]
+    assert [s.tuning.part_name for s in recipe.stages] == ["full", "probe"]
+    assert codec.text(recipe.stages[0].objectives[0]) == "contrastive"
+    names = [f"kind {chr(97 + n)}" for n in range(12)]
+    (many,) = drawn(replace(toy_domain("text", rows=60), task=registry.find("tasks", "classify").from_labels(names)))
+    assert codec.text(many.stages[0].objectives[0]) == "contrastive(kind='supcon')"
     assert not drawn(toy_domain("text", rows=600)) and not drawn(toy_domain("image", rows=60))
     numbers = registry.find("tasks", "regress").from_labels([0.5, 1.5, 2.0])
     assert not drawn(toy_domain("text", rows=60, task=numbers))
