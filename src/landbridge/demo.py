@@ -2,6 +2,7 @@
 
 `digits`: scikit-learn's 1,797 handwritten digits as pictures in class folders (Alpaydin & Kaynak 1998, UCI).
 `docs`: the summaries of SciPy's public functions, to be told apart by the field they belong to.
+`wine`: scikit-learn's 178 wines of three growers, by thirteen measurements (Forina et al. 1988, UCI).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import csv
 import importlib
 import inspect
 import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +24,18 @@ FIELDS = (
     "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize",
     "signal", "sparse", "spatial", "special", "stats",
 )  # fmt: skip
-NAMES = ("digits", "docs")
+NAMES = ("digits", "docs", "wine")
 
 
 def write(name: str, root: Path = Path("landbridge-demo")) -> Path:
     """Write a demo data set below `root` (kept when it is there) and return its path; UnknownName for others."""
     if name not in NAMES:
         raise UnknownName("demo", name, NAMES)
-    path = root / ("digits" if name == "digits" else "docs.csv")
+    path = root / ("digits" if name == "digits" else f"{name}.csv")
     if path.exists():
         return path
-    if name == "docs":
-        write_bytes(path, summaries().encode())
+    if name != "digits":
+        write_bytes(path, (summaries() if name == "docs" else wines()).encode())
         return path
     with new_folder(path) as folder:
         digits(folder)
@@ -67,8 +69,20 @@ def summaries() -> str:
             if len(text) > 20 and text not in seen:
                 seen.add(text)
                 rows.append((text, field))
+    return _csv([("text", "field"), *rows])
+
+
+def wines() -> str:
+    """A CSV of thirteen measurements and the grower."""
+    from sklearn.datasets import load_wine
+
+    bunch = load_wine()
+    names = [name.replace("/", "_") for name in bunch.feature_names]
+    rows = [[*map(float, values), "ABC"[label]] for values, label in zip(bunch.data, bunch.target, strict=True)]
+    return _csv([[*names, "grower"], *rows])
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["text", "field"])
-    writer.writerows(rows)
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()

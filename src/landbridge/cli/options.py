@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _DATA = "What the data is (each of these is guessed, and the guess is printed)"
 
 Data = Annotated[
-    str, typer.Argument(help="Folder, .zip, table or series file; `demo:digits` and `demo:docs` are built in.")
+    str,
+    typer.Argument(help="Folder, .zip, table or series file, or `demo:digits`, `demo:docs`, `demo:wine`."),
 ]
 Modality = Annotated[str | None, typer.Option(help="image, text, audio, table or series.", rich_help_panel=_DATA)]
 Task = Annotated[str | None, typer.Option(help="classify, multilabel or regress.", rich_help_panel=_DATA)]
