@@ -161,13 +161,13 @@ def test_the_choice_is_made_over_pairs_that_all_share_and_among_equals_is_the_fi
 
 
 @pytest.mark.parametrize(
-    ("error", "room", "lead", "ran"),
-    [(0.05, 100.0, 0.02, [3, 4]), (0.01, 100.0, 0.02, []), (0.05, 100.0, -0.02, []), (0.05, 3.0, 0.02, [3]),
-     (0.05, 1.0, 0.02, [])],
+    ("spread", "room", "lead", "ran"),
+    [(0.05, 100.0, 0.02, [3, 4]), (0.01, 100.0, 0.02, []), (0.05, 100.0, -0.02, [3, 4]), (0.05, 100.0, -0.06, []),
+     (0.05, 3.0, 0.02, [3]), (0.05, 1.0, 0.02, [])],
 )  # fmt: skip
 def test_an_open_decision_gets_the_pairs_that_time_allows(
     make: Callable[..., Search], encoder: str, monkeypatch: pytest.MonkeyPatch,
-    error: float, room: float, lead: float, ran: list[int],
+    spread: float, room: float, lead: float, ran: list[int],
 ) -> None:  # fmt: skip
     domain = toy_domain("text", rows=40)
     fold = domain.folds[0]
@@ -181,7 +181,8 @@ def test_an_open_decision_gets_the_pairs_that_time_allows(
     search.standings, taken, seconds = [steady, leader], list[int](), iter([room, room, room - 2])
     further = standing(search, "candidate", dict.fromkeys(range(5), 0.8 + lead))
     monkeypatch.setattr(search, "_attempt", lambda s, n, _: (taken.append(n), further.attempts[n])[1])
-    monkeypatch.setattr(search, "paired_error", lambda *_: error)
+    monkeypatch.setattr(search, "belief", lambda s, _: Belief(lead, spread) if s is leader else Belief(0.0, 0.0))
+    monkeypatch.setattr("landbridge.planning.search.EARNED", 0.0)
     search._runoff((lambda: room) if room > 3 else lambda: next(seconds))
     assert taken == ran and sorted(leader.attempts) == [0, 1, 2, *ran]
     assert not ran or leader.trial.seconds == pytest.approx(3 + len(ran))

@@ -129,16 +129,16 @@ class Search:
         climb(best.candidate, better)
 
     def _runoff(self, room: Callable[[], float]) -> None:
-        """Time that is left goes to a decision that is open: the leader runs on further pairs while it is ahead of the
-        best recipe without steps, but not by more than the error."""
-        leader = self.best(self.transfer())
-        steady = self.best([s for s in self.transfer() if _closed(s.candidate.recipe)])
-        if leader is None or steady is None or _closed(leader.candidate.recipe):
+        """Time that is left goes to a decision that is open: the best recipe with steps runs on further pairs while
+        beliefs in it and in the best without steps lie no further apart than the doubt."""
+        plain, steady = self._plain(), self.settle([s for s in self.transfer() if _closed(s.candidate.recipe)])
+        leader = self.settle([s for s in self.transfer() if not _closed(s.candidate.recipe)])
+        if plain is None or steady is None or leader is None:
             return
         for number in sorted(set(steady.attempts) - set(leader.attempts)):
-            lead, error = self._gap(leader, steady)
+            apart = abs(self._worth(leader, plain) - self._worth(steady, plain))
             each = leader.seconds * (2 if refits(self.fold) else 1)  # of which the refit may take as much again
-            if not 0 < lead <= error or room() < each:
+            if apart > self.belief(leader, plain).spread or room() < each:
                 return
             try:
                 leader.attempts[number] = self._attempt(leader, number, room() - each + leader.seconds)
@@ -255,12 +255,11 @@ class Search:
         plain = self._plain()
         if plain is None:
             return self.best(standings)
+        return max((s for s in standings if s.attempts), key=lambda s: self._worth(s, plain), default=None)
 
-        def worth(standing: Standing) -> float:
-            found = self.belief(standing, plain)
-            return found.mean if _closed(standing.candidate.recipe) else found.mean - EARNED * found.spread
-
-        return max((s for s in standings if s.attempts), key=worth, default=None)
+    def _worth(self, standing: Standing, plain: Standing) -> float:
+        found = self.belief(standing, plain)
+        return found.mean if _closed(standing.candidate.recipe) else found.mean - EARNED * found.spread
 
     def belief(self, standing: Standing, plain: Standing) -> Belief:
         """How far a standing is ahead of the plain probe, by what was expected of its kind and by what validation saw.
