@@ -26,7 +26,7 @@ def expected_gain(tuning: str, labels: float, *, crossing: bool, misfit: float) 
     where = float(np.log(max(labels, 1e-3)))
     known = tuning in table["gain"]
     mean = float(np.interp(where, at, table["gain"][tuning if known else "full"]))
-    spread = float(np.interp(where, at, table["spread"]["probe" if tuning == "probe" else "tuned"]))
+    spread = float(np.interp(where, at, table["spread"].get(tuning, table["spread"]["tuned"])))
     spread *= 1.0 if known else 1.5
     adjust = table["adjust"]
     # where labels are few there is nothing to move the features by, however badly they fit
