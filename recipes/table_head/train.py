@@ -164,7 +164,7 @@ def _held() -> list[Tables]:
     return [tables(size, torch_generator(0, "held out", number)) for number, size in enumerate(CHECKED)]
 
 
-def card_of(run: Run, found: dict[str, float], rival: float) -> dict[str, Any]:
+def card_of(run: Run, minutes: float, found: dict[str, float], rival: float) -> dict[str, Any]:
     """What is said about the weights."""
     return {
         "name": "landbridge table head",
@@ -174,7 +174,9 @@ def card_of(run: Run, found: dict[str, float], rival: float) -> dict[str, Any]:
         "steps": run.step, "tables": run.seen, "cells of a step": run.cells, "seed": run.seed,
         "minutes": round(run.seconds / 60, 1),
         "hardware": f"{torch.get_num_threads()} threads of {_processor()}, bfloat16", "torch": torch.__version__,
-        "held-out generated tables": {**found, "accuracy of untuned gradient boosting": rival},
+        "probes": {"generated tables, held out": {**found, "accuracy of untuned gradient boosting": rival}},
+        "recipe": f"recipes/table_head/train.py OUT --minutes {minutes:g} --cells {run.cells} --seed {run.seed}"
+        f" --threads {torch.get_num_threads()}",
         "limits": "classes only, at most 10; up to 64 columns; learns from up to 1,024 rows at a time",
     }  # fmt: skip
 
@@ -246,7 +248,7 @@ def main() -> None:
     if (given.out / "checkpoint.safetensors").is_file():
         run.load(given.out / "checkpoint.safetensors")
     if train(run, given.out, minutes=given.minutes, stop=given.stop, every=60 * given.save_minutes):
-        card = write_folder(given.out, run.net, card_of(run, checked(run.net), boosted_accuracy()))
+        card = write_folder(given.out, run.net, card_of(run, given.minutes, checked(run.net), boosted_accuracy()))
         print(json.dumps(card, indent=2))
 
 

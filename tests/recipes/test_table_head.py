@@ -147,3 +147,25 @@ def test_what_it_is_not_made_for_is_not_proposed(head):
     values = replace(_domain(), task=find("tasks", "regress").from_labels([0.0, 1.0, 2.0]))
     with pytest.raises(UsageError, match="not made for regress"):
         propose(values, source)
+
+
+def test_the_card_says_what_every_shipped_card_says(recipe):
+    _, train = recipe
+    card = train.card_of(train.begin(3, 6, 400, SHAPE), 80.0, {"loss": 0.5, "accuracy": 0.75}, 0.7)
+    assert {"data", "objective", "minutes", "hardware", "probes", "recipe"} <= set(card)
+    assert card["recipe"].startswith("recipes/table_head/train.py OUT --minutes 80 --cells 400 --seed 3")
+    assert card["probes"]["generated tables, held out"] == {
+        "loss": 0.5, "accuracy": 0.75, "accuracy of untuned gradient boosting": 0.7,
+    }  # fmt: skip
+
+
+def test_tables_grow_from_small_to_any_size(recipe):
+    prior, _ = recipe
+    draws = [
+        [prior.size_of(prior.Draw(torch.Generator().manual_seed(n)), 24_000, grown) for n in range(200)]
+        for grown in (0.0, 0.5, 1.0, 3.0)
+    ]
+    rows = [max(s.rows for s in sizes) for sizes in draws]
+    columns = [max(s.columns for s in sizes) for sizes in draws]
+    assert rows == [128, 384, 1152, 1152] and columns[0] <= 5 < columns[1] <= 13 < columns[2] <= 30
+    assert draws[2] == draws[3] and all(0 < s.known < s.rows and s.tables >= 1 for sizes in draws for s in sizes)
