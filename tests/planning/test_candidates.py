@@ -82,6 +82,7 @@ def test_the_scratch_control_is_the_same_architecture_over_the_same_bridge_in_sm
 
 def test_sources_at_hand_are_those_that_a_bridge_reaches() -> None:
     assert "embedded:minilm" in default_sources(toy_domain("text"))
+    assert default_sources(toy_domain("table"))[0] == "embedded:tables"
     assert "embedded:minilm" not in default_sources(toy_domain("image"))
     assert readable("scratch:convnet", toy_domain("image")) == ("scratch:convnet", "image")
 

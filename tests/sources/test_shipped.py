@@ -8,14 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.linear_model import RidgeClassifierCV
 from torch import Tensor
 from torch.nn import functional
 
 import landbridge.sources
 from landbridge.core.model import Body
+from landbridge.engine.attempt import Order, attempt
+from landbridge.engine.workshop import Workshop
+from landbridge.planning.candidates import part, single
 from landbridge.planning.sources import default_sources
+from landbridge.reading.read import read
+from landbridge.rivals.boosted import Boosted
 from landbridge.sources.embedded import Embedded
 from landbridge.sources.weights_file import sha256
 from landbridge.testing import toy_domain
@@ -50,6 +55,22 @@ def test_the_picture_encoder_tells_real_digits_better_than_pixels_and_chance_wei
         "encoder": score(features(knowing, large), digits.target),
     }
     assert scores["encoder"] > max(scores["pixels"], scores["chance"]) + 0.03, scores
+
+
+def test_the_table_head_learns_a_real_table_from_forty_rows_nearly_as_trees_do(tmp_path: Path) -> None:
+    bunch = load_breast_cancer(as_frame=True)
+    bunch.frame.assign(target=bunch.target.map({0: "malignant", 1: "benign"})).to_csv(tmp_path / "t.csv", index=False)
+    domain = read(tmp_path / "t.csv", target="target")
+    rows = np.random.default_rng(0).permutation(len(domain))
+    few = np.sort(np.concatenate([rows[domain.targets[rows] == c][:20] for c in (0, 1)]))
+    asked = np.setdiff1d(rows, few)
+    shop = Workshop(domain, device=torch.device("cpu"), folder=tmp_path, seed=0)
+    ways = ("embedded:tables", "scratch:embedded:tables")
+    recipes = [single(way, part("bridges", "columns"), "probe(head='context')") for way in ways]
+    outputs = [attempt(shop, Order(recipe=r, train=few, validation=asked)).output for r in recipes]
+    outputs.append(Boosted().fit(domain, few, 0).predict(domain.examples(asked)))
+    knowing, chance, trees = (domain.task.score(o, domain.targets[asked]) for o in outputs)
+    assert knowing > max(chance + 0.1, trees - 0.02), (knowing, chance, trees)
 
 
 @torch.inference_mode()

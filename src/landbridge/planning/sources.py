@@ -12,11 +12,11 @@ FROM_NOTHING = "scratch:convnet"
 
 
 def default_sources(domain: Domain) -> list[str]:
-    """Addresses that a bridge connects to the domain, the data's own modality first; an architecture without weights
-    where there is none, so that the comparison can still be made."""
+    """Addresses that a bridge connects to the domain, those made for its own modality first (columns are a table's); an
+    architecture without weights where there is none, so that the comparison can still be made."""
     modality = domain.modality.part_name
     found = [
-        (entry["reads"] != modality, str(entry["address"]))
+        (entry["reads"] not in (modality, "columns"), str(entry["address"]))
         for scheme in registry.names("sources")
         for entry in registry.find("sources", scheme)().known()
         if not str(entry["address"]).startswith("scratch:") and routes(modality, str(entry["reads"]))
