@@ -471,7 +471,8 @@ def test_over_folds_the_test_block_is_of_what_is_delivered(make: Callable[..., S
 
 
 def test_time_that_is_left_goes_to_the_neighbours_of_the_best(make: Callable[..., Search], encoder: str) -> None:
-    search = make()
+    many = toy_domain("text", rows=400)
+    search = make(many)
     recipe = single(encoder, NATIVE, "lora(rank=2)", epochs=1, lr=1e-4)
     found = search.run([Candidate(recipe=recipe, reason="proposed")], [], 0.0)
     names = [s.trial.name for s in found]
@@ -479,19 +480,22 @@ def test_time_that_is_left_goes_to_the_neighbours_of_the_best(make: Callable[...
     assert {s.candidate.recipe.stages[0].tuning.rank for s in found} >= {2, 4}
     best = search.best(found)
     assert best.score == max(s.score for s in found)
-    asked = make(seconds=None)
+    few = make()
+    few.run([Candidate(recipe=recipe, reason="proposed")], [], 0.0)
+    assert len(few.standings) == 1  # luck would choose
+    asked = make(many, seconds=None)
     asked.run([Candidate(recipe=recipe, reason=ASKED)], [], 0.0)
     assert len(asked.standings) == 1  # what a person named is run as it stands
-    short = make(toy_domain("text", rows=44), seconds=30.0, step=31.0)
+    short = make(toy_domain("text", rows=404), seconds=30.0, step=31.0)
     short.run([Candidate(recipe=recipe, reason="proposed")], [], 0.0)
     assert len(short.standings) == 1
-    perfect = make()
+    perfect = make(many)
     perfect.run([Candidate(recipe=single(encoder, NATIVE, "probe", "lora", epochs=1, lr=1e-3), reason="")], [], 0.0)
     assert perfect.standings[0].score == 1.0 and len(perfect.standings) == 1  # nothing can be better
 
 
 def test_neighbours_are_not_tried_where_a_probe_is_clearly_ahead(make: Callable[..., Search], encoder: str) -> None:
-    domain = toy_domain("text", rows=200)
+    domain = toy_domain("text", rows=600)
     wrong = np.arange(len(domain)) % 10 == 0  # so that nothing is perfect
     search = make(replace(domain, targets=np.where(wrong, 1 - domain.targets, domain.targets)))
     still = Candidate(recipe=single(encoder, NATIVE, "lora", epochs=1, lr=1e-7), reason="proposed")

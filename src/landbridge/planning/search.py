@@ -39,6 +39,7 @@ LEAST_SCRATCH = 40.0  # seconds that the scratch control may take however quick 
 MANY_ROWS = 3_000  # rows from which a second training is not worth its time
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
 RESAMPLES = 50  # of the validation rows for a standard error
+LEAST_VALIDATED = 50  # rows below which neighbours differ by luck alone
 LEAST_ROWS = 3  # of a stratum that are read however little time there is
 CUT = ("eliminated", LATE, "diverged")  # how a trial that is usable all the same may end
 LEAST_ERROR = 0.3  # of one row: that of a share of 0.9, so that a perfect leader drops nobody for one mistake
@@ -109,11 +110,13 @@ class Search:
 
     def _climb(self, room: Callable[[], float]) -> None:
         """Time that is left goes to the neighbours of the best recipe that takes steps, unless the best of those that
-        take none is ahead by more than the error, or a person named the recipe."""
+        take none is ahead by more than the error, rows are so few that luck would choose, or a person named it."""
         moving = [s for s in self.transfer() if not _closed(s.candidate.recipe)]
         best, steady = self.best(moving), self.best([s for s in self.transfer() if s not in moving])
         top = ceiling(self.workshop.domain.task.metric) - 1e-12
         if best is None or best.candidate.reason == ASKED or self.lead()[0] >= top:
+            return
+        if len(np.unique(best.validation)) < LEAST_VALIDATED:
             return
         if steady is not None and sum(self._gap(best, steady)) < 0:
             return
