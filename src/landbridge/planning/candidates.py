@@ -20,7 +20,7 @@ BRIDGES = {"spectrogram": "spectrogram(size=64)", "plot": "plot(size=96)"}  # sm
 ASKED = "asked for"  # the reason of a recipe that a person named: it is run as it stands
 SCRATCH_PIXELS = 96  # edge of the pictures on which the control learns from nothing
 FEW = 50  # labels a class below which a small set counts as few
-FEW_CLASSES = 10
+FEW_CLASSES = 10  # whose texts bear to be drawn together wholly
 FEW_FOR_PAIRS = 100  # labels a class below which pairs say more than rows
 LEAST_STEPS = 20  # of a stage that moves weights, however few rows there are
 STEPS_OF_PAIRS = 40  # at least, of a stage that draws pairs together
