@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,14 @@ import torch
 from main_road import machine
 
 from landbridge.core import codec
+from landbridge.core.contracts import Task
 from landbridge.core.domain import Domain
 from landbridge.core.recipe import Recipe, Stage
 from landbridge.engine.attempt import Order, attempt
 from landbridge.engine.precision import pick_device
 from landbridge.engine.workshop import Workshop
 from landbridge.nn.kernel import GAMMAS, RIDGES, rbf
-from landbridge.nn.solve import Adjustment
+from landbridge.nn.solve import Adjustment, make_folds, solve_bent, solve_discriminant, solve_logistic
 from landbridge.planning.candidates import single
 from landbridge.reading.read import read
 
@@ -55,39 +58,92 @@ def workshop(domain: Domain, folder: str) -> Workshop:
     return Workshop(domain, device=pick_device("cpu"), folder=Path(folder), seed=0)
 
 
-def kernel(data: Path, weights: Path) -> Found:
-    """Accuracy of kernel ridge for every gamma and ridge, 5 to 50 labels a class."""
+@dataclass(frozen=True)
+class Draw:
+    """Frozen features of labelled rows, and of others that judge."""
+
+    task: Task
+    rows: torch.Tensor
+    others: torch.Tensor
+    train: np.ndarray
+    judge: np.ndarray
+
+    @property
+    def aim(self) -> torch.Tensor:
+        """The labels, one-hot."""
+        return torch.nn.functional.one_hot(torch.from_numpy(self.train), self.task.outputs).float()
+
+
+def draws(data: Path, weights: Path, labels: Sequence[int], seeds: int) -> Iterator[tuple[str, int, list[Draw]]]:
+    """For each set and number of labels a class the draws of training rows, seed by seed."""
     native = codec.parse("bridges", "native")
-    sets = [(name, MINILM) for name in TEXTS] + [(name, V2.format(weights=weights)) for name in PICTURES]
-    for name, source in sets:
+    for name, source in [(n, MINILM) for n in TEXTS] + [(n, V2.format(weights=weights)) for n in PICTURES]:
         domain = read(data / name, seed=0)
         with tempfile.TemporaryDirectory() as folder:
             shop, rest = workshop(domain, folder), domain.folds[0].rest
             some = np.sort(np.random.default_rng(0).permutation(rest)[: 3 * JUDGES])
-            domain = domain.with_folds()
             features = torch.from_numpy(shop.features(shop.road(source, native, some), (), some))
         target = domain.targets[some]
-        for k in (5, 10, 20, 50):
-            scores: dict[str, list[float]] = {}
-            for seed in range(3):
+        for k in labels:
+            found = []
+            for seed in range(seeds):
                 order = np.random.default_rng(seed).permutation(len(some))
                 train = np.concatenate([order[target[order] == c][:k] for c in np.unique(target)])
                 judge = np.setdiff1d(order, train, assume_unique=True)[:JUDGES]
-                if len(judge) < 100:
-                    continue
-                ready = Adjustment.of(features[train], normalise=True, standardise=True)
-                rows, other = ready(features[train]), ready(features[judge])
-                aim = torch.nn.functional.one_hot(torch.from_numpy(target[train]), domain.task.outputs).float()
-                share = aim.mean(0)
-                for gamma in GAMMAS:
-                    matrix, across = rbf(rows, rows, gamma), rbf(other, rows, gamma)
-                    for ridge in RIDGES:
-                        dual = torch.linalg.solve(matrix + ridge * torch.eye(len(rows)), aim - share)
-                        output = (across @ dual + share).numpy()
-                        found = domain.task.score(output, target[judge])
-                        scores.setdefault(f"gamma {gamma:g}, ridge {ridge:g}", []).append(found)
-            for setting, values in scores.items():
-                yield {"set": name, "labels": k, "setting": setting, "score": float(np.mean(values)), "seeds": 3}
+                if len(judge) >= 100:
+                    found.append(Draw(domain.task, features[train], features[judge], target[train], target[judge]))
+            yield name, k, found
+
+
+def means(name: str, k: int, scores: dict[str, list[float]]) -> Found:
+    """A line for each setting."""
+    for setting, values in scores.items():
+        yield {"set": name, "labels": k, "setting": setting, "score": float(np.mean(values)), "seeds": len(values)}
+
+
+def kernel(data: Path, weights: Path) -> Found:
+    """Accuracy of kernel ridge for every gamma and ridge, 5 to 50 labels a class."""
+    for name, k, found in draws(data, weights, (5, 10, 20, 50), 3):
+        scores: dict[str, list[float]] = {}
+        for draw in found:
+            ready = Adjustment.of(draw.rows, normalise=True, standardise=True)
+            rows, other, share = ready(draw.rows), ready(draw.others), draw.aim.mean(0)
+            for gamma in GAMMAS:
+                matrix, across = rbf(rows, rows, gamma), rbf(other, rows, gamma)
+                for ridge in RIDGES:
+                    dual = torch.linalg.solve(matrix + ridge * torch.eye(len(rows)), draw.aim - share)
+                    output = (across @ dual + share).numpy()
+                    now = draw.task.score(output, draw.judge)
+                    scores.setdefault(f"gamma {gamma:g}, ridge {ridge:g}", []).append(now)
+        yield from means(name, k, scores)
+
+
+def spread(data: Path, weights: Path) -> Found:
+    """How many rows the mean spread of the columns counts as, 4 to 32 labels a class: none is dividing each column by
+    its own spread, infinitely many is centring alone."""
+    for name, k, found in draws(data, weights, (4, 8, 16, 32), 3):
+        scores: dict[str, list[float]] = {}
+        for seed, draw in enumerate(found):
+            outputs = draw.task.outputs
+            given = {"judge": draw.task.score, "truth": draw.train}
+            width = draw.rows.shape[1]
+            fold_RN = make_folds(len(draw.train), width, outputs, seed, strata=draw.train, groups=None)
+            for doubt in (0.0, 8.0, 32.0, 128.0, math.inf):
+                wish = {"normalise": True, "standardise": doubt < math.inf, "doubt": doubt}
+                ready = Adjustment.of(draw.rows, **wish)
+                rows, aim = draw.rows, draw.aim
+                solved = {
+                    "logistic": solve_logistic(rows, aim, ready, fold_RN=fold_RN, **given)[0],
+                    "lda": solve_discriminant(rows, aim, ready, fold_RN=fold_RN, **given)[0],
+                    "kernel": solve_bent(rows, aim, ready, fold_RN=fold_RN, loss=None, seed=seed, **given),
+                }
+                for head, solution in solved.items():
+                    other = ready(draw.others)
+                    if solution.support is not None:
+                        other = rbf(other, solution.support, solution.gamma)
+                    now = draw.task.score((other @ solution.weight.T + solution.bias).numpy(), draw.judge)
+                    scores.setdefault(f"{head}, {doubt:g} rows", []).append(now)
+        yield from means(name, k, scores)
 
 
 def tuned(source: str, bridge: str, tuning: str, objective: str = "supervised", **length: Any) -> Recipe:
@@ -184,6 +240,7 @@ def scratch(data: Path, weights: Path) -> Found:
 
 QUESTIONS: dict[str, Callable[[Path, Path], Found]] = {
     "kernel": kernel,
+    "spread": spread,
     "text": text,
     "sound": sound,
     "scratch": scratch,

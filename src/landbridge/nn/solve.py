@@ -22,6 +22,7 @@ from landbridge.nn.ridge import ridge_path
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # inverse penalties, for features of length about 1
 PENALTIES = tuple(10.0**p for p in np.arange(-4, 4.5, 0.5))  # of ridge, times the number of rows over 1000
+DOUBT = 32.0  # rows that the mean variance of the columns counts as, beside a column's own
 _LOOSE, _TIGHT = 3e-2, 1e-3  # tolerances of the solver while choosing and at the end
 _CHOOSING_COST = 1.3e9  # multiply-adds of one solver step over all folds that choosing may take
 
@@ -47,6 +48,8 @@ class Solution:
 class Adjustment:
     """Features made ready: rows of length 1 if wished, columns of equal spread if wished, rows of length about 1.
 
+    A spread seen on few rows is mostly luck, so the variance of a column is drawn towards the mean of all columns'
+    variances, which counts as `doubt` rows: four labels divide by nearly the same, a thousand by their own.
     With `unit` the centred rows get just length 1, so that directions from the middle of the rows are compared.
     """
 
@@ -56,14 +59,18 @@ class Adjustment:
     unit: bool = False
 
     @classmethod
-    def of(cls, features_ND: Tensor, *, normalise: bool, standardise: bool, unit: bool = False) -> Adjustment:
+    def of(
+        cls, features_ND: Tensor, *, normalise: bool, standardise: bool, unit: bool = False, doubt: float = DOUBT
+    ) -> Adjustment:
         """Learn mean and scale; a column that hardly varies keeps the median spread, so that noise is not blown up."""
         rows = normalised(features_ND) if normalise else features_ND
         mean, spread = rows.mean(0), rows.std(0, correction=0)
         width = float(rows.shape[1]) ** 0.5
         if standardise:
             typical = spread.median().clamp_min(1e-12)
-            scale = torch.where(spread > 1e-4 * typical, spread, typical) * width
+            own = len(rows) / (len(rows) + doubt)
+            drawn = (own * spread.square() + (1 - own) * spread.square().mean()).sqrt()
+            scale = torch.where(spread > 1e-4 * typical, drawn, typical) * width
         else:
             scale = torch.full_like(mean, float((rows - mean).square().sum(1).mean().sqrt().clamp_min(1e-12)))
         return cls(normalise=normalise, mean=mean, scale=scale, unit=unit)
