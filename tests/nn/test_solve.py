@@ -174,6 +174,16 @@ def test_chosen_logistic_generalises_and_says_how_it_was_chosen() -> None:
         assert solution.facts["cv"] == cv and abs(cv - accuracy(output.numpy(), y[800:])) < 0.06
 
 
+@pytest.mark.parametrize(("rows", "doubt"), [(4, 32.0), (32, 32.0), (1000, 32.0), (4, 0.0)])
+def test_a_spread_seen_on_few_rows_is_drawn_to_the_mean(rows: int, doubt: float) -> None:
+    xs = torch.randn(rows, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 2, 3, 4, 5, 0])
+    adjustment = Adjustment.of(xs, normalise=False, standardise=True, doubt=doubt)
+    variance = xs.numpy().var(0)
+    wanted = np.sqrt((rows * variance + doubt * variance.mean()) / (rows + doubt)) * 6**0.5
+    wanted[5] = np.sort(np.sqrt(variance))[2] * 6**0.5  # constant: the lower median, as torch takes it
+    np.testing.assert_allclose(adjustment.scale.numpy(), wanted, rtol=1e-5)
+
+
 def test_constant_and_equal_features_are_no_trouble() -> None:
     xs = torch.ones(40, 5)
     y = np.tile([0, 1], 20)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from landbridge.core.errors import UsageError
-from landbridge.nn.context_head import MOST_CELLS, MOST_ROWS, PASSES, ContextHead, context_head, head_of, shares
+from landbridge.nn.context_head import LIGHT, MOST_CELLS, MOST_ROWS, PASSES, ContextHead, context_head, head_of, shares
 from landbridge.nn.heads import Head
 from landbridge.nn.table_net import TableNet, TableShape
 
@@ -97,7 +97,19 @@ def test_memory_is_bounded_however_many_rows_there_are(net):
     head = context_head(net, 4 * 63, 2, "a source")
     told = head.fill(torch.randn(3000, 4 * 63), torch.arange(3000) % 2, seed=0)
     assert told["rows of a pass"] == MOST_CELLS // 64 < MOST_ROWS
-    assert len(head.context) <= PASSES * MOST_CELLS // 64
+    assert len(head.context) == MOST_CELLS // 64
+
+
+@pytest.mark.parametrize(("more", "passes"), [(0, PASSES), (1, 1)])
+def test_a_large_context_is_read_once_and_comes_back_so(net, more, passes):
+    rows = LIGHT // 41 + more  # 40 columns and the label's
+    head = context_head(net, 4 * 40, 2, "a source")
+    told = head.fill(torch.randn(rows, 4 * 40), torch.arange(rows) % 2, seed=0)
+    again = head_of(head.spec(), net)
+    again.load_state_dict(head.state_dict())
+    assert told["passes"] == passes == len(again.drawn)
+    asked = torch.randn(3, 4 * 40)
+    assert torch.equal(again(asked), head(asked))
 
 
 def test_what_does_not_fit_is_said(net):

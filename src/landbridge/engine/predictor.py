@@ -44,6 +44,7 @@ class ModelPredictor:
         """output_NC of any number of examples, in order; memory stays flat."""
         prepare, device = self.model.body.prepare, next(self.model.parameters()).device
         fast = Model(self.model.body.for_inference(), self.model.head, taps=self.model.taps).eval()
+        size = ContextHead.batch if isinstance(self.model.head, ContextHead) else BATCH
         pieces: list[np.ndarray] = []
         iterator = iter(examples)
         while chunk := [prepare(e) for e in islice(iterator, CHUNK)]:
@@ -54,7 +55,7 @@ class ModelPredictor:
 
             lengths = np.array([max(a.size for a in arrays.values()) for arrays in chunk])
             output: np.ndarray | None = None
-            for positions, piece in batched(in_order(np.arange(len(chunk)), lengths, BATCH), one, "prediction"):
+            for positions, piece in batched(in_order(np.arange(len(chunk)), lengths, size), one, "prediction"):
                 output = np.zeros((len(chunk), piece.shape[1]), np.float32) if output is None else output
                 output[positions] = piece
             if output is not None:

@@ -19,14 +19,18 @@ from landbridge.nn.table_net import CHANNELS, Keys, TableNet
 
 MOST_ROWS, MOST_CELLS = 1024, 32_768  # of the context of one pass
 PASSES = 2  # contexts whose answers are averaged; each names the classes otherwise
+LIGHT = 8192  # cells up to which a context is read for each pass; one pass has to do beyond, as the gain fades there
 
 
 class ContextHead(nn.Module):
     """Features_BW to log-probabilities_BC by a network that learns in context, whose weights are the body's.
 
     The state dict holds the features and labels of the training rows that serve as context: who has the head has them.
-    Above 1024 rows, or 32,768 cells, each pass draws as many anew, every class in its share.
+    Above 1024 rows, or 32,768 cells, as many are drawn, every class in its share. Up to 8,192 cells two passes, which
+    name the classes otherwise, are averaged.
     """
+
+    batch = 256  # rows that are asked about at once: fewer leave the cores idle
 
     context: Tensor
     labels: Tensor
@@ -35,16 +39,18 @@ class ContextHead(nn.Module):
     marks: Tensor
     offset: Tensor
 
-    def __init__(self, net: TableNet, width: int, outputs: int, *, rows: int = 0, size: int = 0) -> None:
+    def __init__(
+        self, net: TableNet, width: int, outputs: int, *, rows: int = 0, size: int = 0, passes: int = 1
+    ) -> None:
         super().__init__()
         self.net = (net,)  # in a tuple: the body's weights, neither counted nor saved twice
         self.width, self.outputs = width, outputs
         columns = width // CHANNELS
         self.register_buffer("context", torch.zeros(rows, width))
         self.register_buffer("labels", torch.zeros(rows, dtype=torch.int64))
-        self.register_buffer("drawn", torch.zeros(PASSES, size, dtype=torch.int64))  # rows of each pass
-        self.register_buffer("slots", torch.zeros(PASSES, outputs, dtype=torch.int64))  # the network's class of each
-        self.register_buffer("marks", torch.zeros(PASSES, columns, net.shape.marks))
+        self.register_buffer("drawn", torch.zeros(passes, size, dtype=torch.int64))  # rows of each pass
+        self.register_buffer("slots", torch.zeros(passes, outputs, dtype=torch.int64))  # the network's class of each
+        self.register_buffer("marks", torch.zeros(passes, columns, net.shape.marks))
         self.register_buffer("offset", torch.zeros(outputs))
         self._memory: list[list[Keys]] = []
 
@@ -53,19 +59,21 @@ class ContextHead(nn.Module):
     ) -> dict[str, Any]:
         """Keep rows NxW with their classes N; what was kept, as JSON. `class_weight` shifts the answers by its log."""
         generator = torch.Generator().manual_seed(seed)
-        size = min(MOST_ROWS, max(1, MOST_CELLS // (features.shape[1] // CHANNELS + 1)), len(target))
-        draws = torch.stack([shares(target, size, generator) for _ in range(PASSES)])
+        columns = features.shape[1] // CHANNELS + 1
+        size = min(MOST_ROWS, max(1, MOST_CELLS // columns), len(target))
+        passes = PASSES if size * columns <= LIGHT else 1
+        draws = torch.stack([shares(target, size, generator) for _ in range(passes)])
         kept, places = draws.unique(return_inverse=True)
         self.context, self.labels = features[kept].float().clone(), target[kept].clone()
         self.drawn = places.reshape(draws.shape)
         order = torch.randperm(self.outputs, generator=generator)
-        self.slots = torch.stack([order.roll(turn) for turn in range(PASSES)])
-        self.marks = torch.randn(self.marks.shape, generator=generator)
+        self.slots = torch.stack([order.roll(turn) for turn in range(passes)])
+        self.marks = torch.randn(passes, *self.marks.shape[1:], generator=generator)
         self.offset = torch.zeros(self.outputs)
         if class_weight is not None:
             self.offset = torch.from_numpy(np.log(np.maximum(class_weight, 1e-6)).astype(np.float32))
         self._memory = []
-        return {"kind": "context", "rows": len(kept), "passes": PASSES, "rows of a pass": size}
+        return {"kind": "context", "rows": len(kept), "passes": passes, "rows of a pass": size}
 
     @torch.no_grad()
     def forward(self, features: Tensor) -> Tensor:
@@ -74,7 +82,7 @@ class ContextHead(nn.Module):
             return features.new_zeros(len(features), self.outputs)
         with torch.autocast(features.device.type, enabled=False):
             cells = features.float().unflatten(1, (-1, CHANNELS)).unsqueeze(0)
-            self._memory = self._memory or [self._remembered(turn) for turn in range(PASSES)]
+            self._memory = self._memory or [self._remembered(turn) for turn in range(len(self.drawn))]
             shares_PBC = torch.stack(
                 [
                     self.net[0].answer(cells, self.marks[turn : turn + 1], memory)[0][:, self.slots[turn]].softmax(-1)
@@ -91,8 +99,9 @@ class ContextHead(nn.Module):
 
     def spec(self) -> dict[str, Any]:
         """What an artifact keeps beside the state dict, as plain JSON."""
-        rows, size = len(self.context), self.drawn.shape[1]
-        return {"kind": "context", "width": self.width, "outputs": self.outputs, "rows": rows, "size": size}
+        passes, size = self.drawn.shape
+        sizes = {"rows": len(self.context), "size": size, "passes": passes}
+        return {"kind": "context", "width": self.width, "outputs": self.outputs, **sizes}
 
     def _apply(self, fn: Any, recurse: bool = True) -> ContextHead:
         self._memory = []  # another device or precision
@@ -107,7 +116,7 @@ def head_of(spec: Mapping[str, Any], net: nn.Module) -> Head | ContextHead:
     """The empty head that a spec describes, over a body's network."""
     if spec.get("kind") != "context":
         return Head.from_spec(spec)
-    sizes = {name: int(spec[name]) for name in ("width", "outputs", "rows", "size")}
+    sizes = {name: int(spec[name]) for name in ("width", "outputs", "rows", "size", "passes")}
     return ContextHead(cast(TableNet, net), sizes.pop("width"), sizes.pop("outputs"), **sizes)
 
 
