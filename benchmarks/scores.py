@@ -1,11 +1,14 @@
 """How well transferability scores order (source, layer, pooling) by what a linear head reaches on the test rows.
 
-    python benchmarks/scores.py --data DATA [--weights WEIGHTS] [CELL ...]
+    python benchmarks/scores.py --data DATA [--weights WEIGHTS] [--judges training] [--rows N ...] [CELL ...]
 
 DATA and WEIGHTS are folders with the public sets and ImageNet weights that docs/benchmarks.md lists. Scores see
 training rows only; what is reached is the metric of a logistic head fitted to the same rows, on test rows. It is the
-frozen source that is judged, not one that is tuned, which favours the probe among the scores. Results go to
-benchmarks/results/scores.json: every candidate's scores, and the weighted tau of each score and of their combination.
+frozen source that is judged, not one that is tuned, which favours the probe among the scores. With `--judges training`
+the head is judged by one half of the training rows and everything else sees the other half: from that the scores that
+are combined were chosen, of all combinations the one with the best mean over sets and among the best of its size.
+Results go to benchmarks/results/scores.json: every candidate's scores, and the weighted tau of each score and of their
+combination.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import json
 import re
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +38,7 @@ from landbridge.planning.ranking import DEFAULT, combined, weighted_tau
 from landbridge.planning.scores.rows import some
 
 RESULTS = Path(__file__).parent / "results" / "scores.json"
-SCORES = (*DEFAULT, "nearest_mean", "gbc", "transrate", "parc", "nleep")
+SCORES = (*DEFAULT, "h_score", "sfda", "parc", "nleep")
 BY = (("standardised", 1), ("rank", -1))  # of ranks the least is best
 IMAGE = ("transformers:{weights}/mobilenet_v2_1.0_224", "transformers:{weights}/mobilenet_v1_0.25_128")
 
@@ -52,6 +56,11 @@ CELLS = {
     "sst2": Cell("sst2", ("embedded:minilm",)),
     "bccd_cells": Cell("bccd_cells/crops.zip", IMAGE),
     "magnetic_tile": Cell("magnetic_tile/images.zip", IMAGE),
+    "ag_news_test": Cell("ag_news_test", ("embedded:minilm",)),
+    "amazon_multidomain": Cell("amazon_multidomain", ("embedded:minilm",)),
+    "xlmt_sentiment8": Cell("xlmt_sentiment8", ("embedded:minilm",)),
+    "hymenoptera": Cell("hymenoptera/images.zip", IMAGE),
+    "office_caltech10": Cell("office_caltech10/images.zip", IMAGE),
 }
 
 
@@ -90,34 +99,48 @@ def reached(domain: Domain, features: np.ndarray, train: np.ndarray, test: np.nd
     return task.score(output.numpy(), domain.targets[test])
 
 
-def compare(cell: Cell, data: Path, weights: Path | None, most: int, seed: int) -> dict[str, object]:
-    """Scores, what was reached, and how well the one foretold the other."""
-    began = time.monotonic()
+def compare(cell: Cell, asked: argparse.Namespace) -> Iterator[tuple[int, dict[str, object]]]:
+    """For each number of rows the scores, what was reached, and how well the one foretold the other."""
+    began, seed = time.monotonic(), asked.seed
     with tempfile.TemporaryDirectory() as cache:
-        domain = landbridge.read(data / cell.path, cache=cache, seed=seed)
+        domain = landbridge.read(asked.data / cell.path, cache=cache, seed=seed)
         generator, fold = np.random.default_rng(seed), domain.folds[0]
-        train, test = (rows[some(domain.targets[rows], most, generator)] for rows in (fold.rest, fold.test))
+        known, judges = fold.rest, fold.test
+        if asked.judges == "training":
+            judges, known = np.array_split(generator.permutation(fold.rest), 2)
+        train, test = (rows[some(domain.targets[rows], asked.most, generator)] for rows in (known, judges))
         features: dict[str, np.ndarray] = {}
         for source in cell.sources:
-            features |= read_layers(domain, source.format(weights=weights), np.r_[train, test])
-        read_s = time.monotonic() - began
-    figure = {name: reached(domain, layer, train, test) for name, layer in features.items()}
-    candidates = {name: Candidate(features=layer[: len(train)]) for name, layer in features.items()}
-    began = time.monotonic()
+            features |= read_layers(domain, source.format(weights=asked.weights), np.r_[train, test])
+        timing = {"read_s": time.monotonic() - began, "test": len(test)}
+    for count in sorted({min(n, len(train)) for n in asked.rows or [asked.most]}):
+        few = some(domain.targets[train], count, generator)
+        seen = np.r_[few, len(train) + np.arange(len(test))]
+        layers = {name: layer[seen] for name, layer in features.items()}
+        yield count, judged(domain, layers, train[few], test, asked.seed) | timing | {"train": len(few)}
+
+
+def judged(
+    domain: Domain, layers: dict[str, np.ndarray], train: np.ndarray, test: np.ndarray, seed: int
+) -> dict[str, object]:
+    """Scores of the training rows, what was reached on the others, and weighted taus between them."""
+    figure = {name: reached(domain, layer, train, test) for name, layer in layers.items()}
+    candidates = {name: Candidate(features=layer[: len(train)]) for name, layer in layers.items()}
+    began, most = time.monotonic(), len(train)
     found = measure(candidates, domain.targets[train], domain.task, scores=SCORES, resamples=0, most=most, seed=seed)
     truth = np.array([figure[name] for name in found.candidates])
     taus = {score: weighted_tau(found.values[:, s], truth) for s, score in enumerate(found.scores)}
     default = found.values[:, : len(DEFAULT)]
     taus |= {f"default by {by}": weighted_tau(combined(default, by) * sign, truth) for by, sign in BY}
     table = {name: [float(v) for v in row] for name, row in zip(found.candidates, found.values, strict=True)}
-    timing = {"read_s": read_s, "score_s": time.monotonic() - began, "train": len(train), "test": len(test)}
     return {
         "metric": domain.task.metric,
         "reached": figure,
         "scores": found.scores,
         "table": table,
         "tau": taus,
-    } | timing
+        "score_s": time.monotonic() - began,
+    }
 
 
 def main() -> None:
@@ -127,6 +150,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, help="needed by cells of images")
     parser.add_argument("--most", type=int, default=2000, help="rows of training and of test that are read")
+    parser.add_argument("--rows", type=int, nargs="+", help="training rows that are seen; all that were read")
+    parser.add_argument("--judges", choices=("test", "training"), default="test", help="rows that judge the head")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULTS, help="the results file")
     asked = parser.parse_args()
@@ -135,12 +160,14 @@ def main() -> None:
         if not (asked.data / cell.path).exists() or (asked.weights is None and cell.sources == IMAGE):
             print(f"{name}: skipped, {cell.path} is not in the data folder or --weights is missing")
             continue
-        found = {"machine": machine()} | compare(cell, asked.data, asked.weights, asked.most, asked.seed)
-        results = json.loads(asked.out.read_text()) if asked.out.exists() else {}
-        results[f"{name}/{asked.seed}"] = found
-        asked.out.parent.mkdir(exist_ok=True)
-        asked.out.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
-        print(f"{name}/{asked.seed}:", ", ".join(f"{k} {v:.2f}" for k, v in found["tau"].items()), flush=True)  # type: ignore[union-attr]
+        before = machine()
+        for count, found in compare(cell, asked):
+            key = f"{asked.judges}/{name}/{count}/{asked.seed}"
+            results = json.loads(asked.out.read_text()) if asked.out.exists() else {}
+            results[key] = {"machine": before} | found
+            asked.out.parent.mkdir(exist_ok=True)
+            asked.out.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
+            print(f"{key}:", ", ".join(f"{k} {v:.2f}" for k, v in found["tau"].items()), flush=True)  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

@@ -255,7 +255,9 @@ def _verdict(
     gain = transfer_gain(judgement, by_role, role)
     if gain["verdict"] == "loss" and not keep:
         role = gain["against"]
-        gain = transfer_gain(judgement, by_role, role)
+    if role != TRANSFER and "transfer" in gain:  # what is delivered is what transfer is held against
+        gain = transfer_gain(judgement, by_role, role, role)
+        gain["transfer"]["name"] = steadiest(opened, TRANSFER).winners[TRANSFER].candidate.name
     followed = [] if keep or set(votes) == {role} else [fold_by_fold(judgement, len(opened))]
     return role, evaluate_all(seen_as(domain, judgement, opened, role)) + followed, gain
 

@@ -200,7 +200,7 @@ def test_a_member_leaves_time_for_the_refits_of_all(make: Callable[..., Search],
 
 def test_the_refit_of_a_soup_is_the_mean_of_its_members_refits(make: Callable[..., Search], encoder: str) -> None:
     search = make(2)
-    pool = trained(search, encoder, WAYS[:3])
+    pool = trained(search, encoder, WAYS)
     made = greedy_soup(search.workshop, pool, [0, 1], lambda: math.inf)
     made.trial = search._summary(made)
     rest = search.fold.rest

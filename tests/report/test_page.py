@@ -13,6 +13,7 @@ from report_samples import sample
 
 from landbridge.report.inert import inert
 from landbridge.report.page import CAP, render
+from landbridge.report.sections import controls
 
 EVIL = "<script>alert(1)</script>"
 SPELLINGS = [
@@ -200,6 +201,16 @@ def test_a_control_that_was_delivered_is_said_in_the_banner() -> None:
     assert 'role="alert"' in page and "The model in this artifact is the control that won." in page
     evidence["gain"]["controls"] = {}  # no transfer was tried, so none failed
     assert 'role="alert"' not in render(evidence) and "gain over" not in render(evidence)
+
+
+def test_where_a_control_was_chosen_it_stands_once_and_transfer_beside_it() -> None:
+    evidence = sample()
+    evidence["chosen"] |= {"name": "fit on rival:pixels", "role": "rival"}
+    evidence["gain"]["transfer"] = {"name": "the best of transfer", "value": 0.5, "interval": [0.4, 0.6]}
+    rows = controls(evidence)["rows"]
+    assert sorted(r["name"] for r in rows) == ["fit on rival:pixels", "the best of transfer", "trivial"]
+    told = " ".join("".join(parsed(render(evidence)).text).split())
+    assert re.search(r"the best of transfer transfer ?0\.500", told)
 
 
 def test_repeated_splits_of_a_recipe_are_one_row_with_their_mean_and_range() -> None:

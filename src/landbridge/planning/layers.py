@@ -15,10 +15,11 @@ from landbridge.evidence.bootstrap import measured, units
 from landbridge.evidence.intervals import Interval
 from landbridge.planning.held_out import held_out_outputs
 from landbridge.planning.measuring import Candidate, measure
+from landbridge.planning.ranking import DEFAULT
 from landbridge.planning.scores.rows import some
 
 MOST = 2000  # rows that are looked at, class by class
-SCORES = ("h_score", "logme", "sfda")  # of the default ranking; its fourth, the probe, is measured by itself here
+SCORES = tuple(s for s in DEFAULT if s != "probe")  # the probe is measured by itself here
 SCORED, HALVES = 600, 4  # rows of the combined score, and random halves of them for its error
 
 

@@ -21,8 +21,13 @@ def evaluate_all(judgement: Judgement) -> list[Finding]:
     return [f for name in names for f in registry.find("evidence", name)().findings(judgement)]
 
 
-def transfer_gain(judgement: Judgement, by_role: Mapping[str, np.ndarray], role: str) -> dict[str, Any]:
-    """The gain of the best transfer recipe over the best control, whichever of them was chosen, with a headline."""
+def transfer_gain(
+    judgement: Judgement, by_role: Mapping[str, np.ndarray], role: str, against: str | None = None
+) -> dict[str, Any]:
+    """The gain of the best transfer recipe over `against`, by default the best control on the test, with a headline.
+
+    `transfer` holds what that recipe reached on the test, whichever role was chosen.
+    """
     metric = judgement.task.metric.replace("_", " ")
     chosen = judgement.task.score(by_role[role], judgement.target)
     transfer = by_role.get(TRANSFER)
@@ -31,11 +36,11 @@ def transfer_gain(judgement: Judgement, by_role: Mapping[str, np.ndarray], role:
         none = {"value": 0.0, "interval": [0.0, 0.0], "against": role, "verdict": "no difference", "controls": {}}
         return none | {"headline": headline}
     asked = replace(judgement, output=transfer)
-    found = gain(asked)
-    verdict, against = str(found.data["verdict"]), str(found.data["against"])
+    found, reached = gain(asked, against), _performance(asked)
+    verdict = str(found.data["verdict"])
     value, interval = found.value or 0.0, found.interval or (0.0, 0.0)
     if role == TRANSFER:
-        headline = sentence(_performance(asked), found)
+        headline = sentence(reached, found)
     else:
         ends = f"{value:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}]"
         because = {
@@ -47,8 +52,9 @@ def transfer_gain(judgement: Judgement, by_role: Mapping[str, np.ndarray], role:
     return {
         "value": value,
         "interval": list(interval),
-        "against": against,
+        "against": str(found.data["against"]),
         "verdict": verdict,
+        "transfer": {"value": reached.value, "interval": reached.interval},
         "controls": dict(found.data["controls"]),
         "headline": headline,
     }

@@ -63,10 +63,15 @@ def verdict(evidence: Evidence) -> Row:
 
 
 def controls(evidence: Evidence) -> Row:
-    """The chosen model and every control on the same test rows, best first."""
-    test = evidence["test"]
-    rows = [{"name": evidence["chosen"]["name"], "chosen": True, **_measured(test)}]
-    rows += [{"name": c["name"], "chosen": False, **_measured(c)} for c in evidence.get("controls", [])]
+    """The chosen model, the best of transfer where a control was chosen, and every other control on the same test rows,
+    best first."""
+    test, transfer = evidence["test"], (evidence.get("gain") or {}).get("transfer") or {}
+    rows = [{"name": evidence["chosen"]["name"], "tag": "chosen", **_measured(test)}]
+    if transfer.get("name"):
+        rows.append({"name": transfer["name"], "tag": "transfer", **_measured(transfer)})
+    others = [c for c in evidence.get("controls", []) if c["name"] != evidence["chosen"].get("role")]
+    rows += [{"name": c["name"], "tag": "control", **_measured(c)} for c in others]
+    rows = [{**row, "chosen": row["tag"] == "chosen"} for row in rows]
     return _stripped(rows, mark=test.get("value"), title=metric_name(test["metric"]))
 
 
