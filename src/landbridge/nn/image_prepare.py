@@ -52,7 +52,13 @@ class ImagePrepare:
     def collate(self, rows: Sequence[Mapping[str, np.ndarray]]) -> Inputs:
         """Pictures as `pixels`, float32 (B, channels, size, size) in channels-last memory, normalised."""
         stacked = torch.from_numpy(np.stack([row["pixels"] for row in rows]))
-        return {"pixels": self.normalise(stacked.permute(0, 3, 1, 2).float() * self.scale)}
+        lines = stacked.float().mul_(self.scale).flatten(2)  # whole lines at once: three channels fill no register
+        lines.sub_(self._line(self.mean)).div_(self._line(self.std))
+        return {"pixels": lines.unflatten(2, (self.size, self.channels)).permute(0, 3, 1, 2)}
+
+    def _line(self, of_channels: tuple[float, ...]) -> Tensor:
+        """A number for each channel, repeated along a line of pixels."""
+        return torch.tensor(of_channels).expand(self.channels).repeat(self.size)
 
     def normalise(self, values: Tensor) -> Tensor:
         """Values in [0, 1], BxCxHxW, to what the network was trained on."""
