@@ -31,6 +31,7 @@ LEAST_TEST = 200  # test rows that are predicted however late it is
 SPARE = 0.4  # share of the time left that refitting the scratch control may take
 MANY = 1_000  # test rows from which bfloat16 is used where the machine gains by it
 LEAST_GROWTH = 1.02  # a refit must bring at least this many times the rows
+FAR = 3.0  # errors by which a scratch control is so far behind that more rows would change no verdict
 
 
 @dataclass
@@ -62,7 +63,7 @@ def open_test(search: Search, reserve: float) -> Opened:
     """Refit each role's winner on all rows that are not test and predict the test rows.
 
     Which of them is chosen was decided on validation before. A refit that the time left does not allow is replaced
-    by the model of the trial, which saw the training part only.
+    by the model of the trial, which saw the training part only; so is that of a scratch control out of all reach.
     """
     workshop, fold = search.workshop, search.fold
     best = winners(search)
@@ -77,7 +78,7 @@ def open_test(search: Search, reserve: float) -> Opened:
     for role in order:
         workshop.progress(Tick(stage="judge", done=len(finals) / len(best), detail=best[role].candidate.name))
         others = [best[r].seconds for r in order if r not in finals and r != role and _lacks_model(best[r])]
-        room = search.budget.left - reserve - sum(others)
+        room = 0.0 if _out_of_reach(search, best, role) else search.budget.left - reserve - sum(others)
         finals[role], refitted[role] = refit(workshop, best[role], fold, search.seed, room)
         predictor = finals[role].predictor
         assert predictor is not None
@@ -98,6 +99,15 @@ def open_test(search: Search, reserve: float) -> Opened:
         standings=tuple(search.standings),
         refitted=refitted,
     )
+
+
+def _out_of_reach(search: Search, best: Mapping[str, Standing], role: str) -> bool:
+    """Whether a scratch control is so far behind both transfer and the rival on validation rows that no refit matters:
+    the verdict is told against the rival then."""
+    if role != "scratch" or not {TRANSFER, "rival"} <= set(best):
+        return False
+    gaps = [search.gap(best[other], best[role]) for other in (TRANSFER, "rival")]
+    return all(lead > FAR * max(error, 1e-9) for lead, error in gaps)
 
 
 def _release(standings: Sequence[Standing], finals: Mapping[str, Attempt]) -> None:

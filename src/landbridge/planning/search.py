@@ -118,7 +118,7 @@ class Search:
             return
         if len(np.unique(best.validation)) < LEAST_VALIDATED:
             return
-        if steady is not None and sum(self._gap(best, steady)) < 0:
+        if steady is not None and sum(self.gap(best, steady)) < 0:
             return
         found = {best.candidate.name: best}
 
@@ -273,7 +273,7 @@ class Search:
         """
         if standing is plain:
             return Belief(0.0, 0.0)
-        lead, error = self._gap(standing, plain)
+        lead, error = self.gap(standing, plain)
         seen = set(standing.attempts) & set(plain.attempts) or set(standing.attempts)
         shared = [standing.pairs[p] for p in sorted(seen)]
         rows = len(np.unique(np.concatenate([p.validation for p in shared])))
@@ -289,7 +289,7 @@ class Search:
             return None
         return next(s for s in closed if s.candidate.recipe.source == best.candidate.recipe.source)
 
-    def _gap(self, first: Standing, second: Standing) -> tuple[float, float]:
+    def gap(self, first: Standing, second: Standing) -> tuple[float, float]:
         """By how much one standing is ahead of another on the pairs that both ran on, and the error of that."""
         shared = sorted(set(first.attempts) & set(second.attempts))
         return first.over(set(shared)) - second.over(set(shared)), self.paired_error(first, second, shared)
