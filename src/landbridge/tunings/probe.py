@@ -39,7 +39,9 @@ class Probe:
     )
     taps: int = whole(0, 0, 16, help="how many earlier depths are read beside the last")
     normalise: str = choice("auto", "auto", "yes", "no", help="divide each feature row by its length")
-    standardise: str = choice("auto", "auto", "yes", "no", help="divide each feature by its spread (on few rows nearly by the mean one)")
+    standardise: str = choice(
+        "auto", "auto", "yes", "no", help="divide each feature by its spread, on few rows nearly by the mean one"
+    )
 
     def attach(self, model: Model) -> Handle:
         """Freeze all but the head and tell the head how it is to be solved."""
