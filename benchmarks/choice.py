@@ -30,6 +30,7 @@ from landbridge.core.errors import LandbridgeError
 from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import Candidate, controls
+from landbridge.planning.foretell import kind
 from landbridge.planning.judge import final_fit
 from landbridge.planning.opening import candidates_of
 from landbridge.planning.search import Search
@@ -156,6 +157,7 @@ def cell(domain: Domain, candidates: Sequence[Candidate], quick: bool) -> dict[s
             {
                 "name": s.candidate.name,
                 "role": s.candidate.role,
+                "kind": kind(s.candidate.recipe) if s.candidate.role == "candidate" else s.candidate.role,
                 "near": s.candidate.near,
                 "validation": s.score,
                 "pairs": len(s.attempts),

@@ -140,13 +140,15 @@ def play(
                 yield key, found[side]
 
         plain = ("landbridge", lambda: ours(match, "landbridge", work, seed, asked.budget, asked))
-        if seed % 2:
+        if seed % 2 and not asked.peers_only:
             yield from once(*plain)
         for side in match.sides:
             for number, setting in enumerate(side.settings):
                 name = f"{side.name}:{setting}"
                 if number == 0 or unusable(found[f"{side.name}:{side.settings[0]}"], labels):
                     yield from once(name, lambda s=side, t=setting: theirs(match, s, t, work, seed, asked))
+        if asked.peers_only:
+            return
         if not seed % 2:
             yield from once(*plain)
         leading = [f for n, f in found.items() if n.startswith(f"{match.sides[0].name}:") and "accuracy" in f]
@@ -169,6 +171,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="for both sides; default: as each library chooses")
     parser.add_argument("--most-gb", type=float, default=16.0, help="data memory of a process")
     parser.add_argument("--rows", type=int, help="at most, of training and of test: to try the script out")
+    parser.add_argument("--peers-only", action="store_true", help="leave ours for another call")
     parser.add_argument("--again", action="store_true", help="repeat finished runs")
     parser.add_argument("--out", type=Path, help="default benchmarks/results/versus_MATCH.json")
     asked = parser.parse_args()
