@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ from landbridge.planning.ranking import DEFAULT, combined, weighted_tau
 from landbridge.planning.scores.rows import some
 
 RESULTS = Path(__file__).parent / "results" / "scores.json"
-SCORES = (*DEFAULT, "h_score", "sfda", "parc", "nleep")
+SCORES = (*DEFAULT, "transrate", "h_score", "sfda", "parc", "nleep")
 BY = (("standardised", 1), ("rank", -1))  # of ranks the least is best
 IMAGE = ("transformers:{weights}/mobilenet_v2_1.0_224", "transformers:{weights}/mobilenet_v1_0.25_128")
 
@@ -99,7 +100,7 @@ def reached(domain: Domain, features: np.ndarray, train: np.ndarray, test: np.nd
     return task.score(output.numpy(), domain.targets[test])
 
 
-def compare(cell: Cell, asked: argparse.Namespace) -> Iterator[tuple[int, dict[str, object]]]:
+def compare(cell: Cell, asked: argparse.Namespace) -> Iterator[tuple[int, dict[str, Any]]]:
     """For each number of rows the scores, what was reached, and how well the one foretold the other."""
     began, seed = time.monotonic(), asked.seed
     with tempfile.TemporaryDirectory() as cache:
@@ -122,25 +123,29 @@ def compare(cell: Cell, asked: argparse.Namespace) -> Iterator[tuple[int, dict[s
 
 def judged(
     domain: Domain, layers: dict[str, np.ndarray], train: np.ndarray, test: np.ndarray, seed: int
-) -> dict[str, object]:
-    """Scores of the training rows, what was reached on the others, and weighted taus between them."""
+) -> dict[str, Any]:
+    """Scores of the training rows, and what was reached on the others."""
     figure = {name: reached(domain, layer, train, test) for name, layer in layers.items()}
     candidates = {name: Candidate(features=layer[: len(train)]) for name, layer in layers.items()}
     began, most = time.monotonic(), len(train)
     found = measure(candidates, domain.targets[train], domain.task, scores=SCORES, resamples=0, most=most, seed=seed)
-    truth = np.array([figure[name] for name in found.candidates])
-    taus = {score: weighted_tau(found.values[:, s], truth) for s, score in enumerate(found.scores)}
-    default = found.values[:, : len(DEFAULT)]
-    taus |= {f"default by {by}": weighted_tau(combined(default, by) * sign, truth) for by, sign in BY}
     table = {name: [float(v) for v in row] for name, row in zip(found.candidates, found.values, strict=True)}
     return {
         "metric": domain.task.metric,
         "reached": figure,
         "scores": found.scores,
         "table": table,
-        "tau": taus,
         "score_s": time.monotonic() - began,
     }
+
+
+def taus(found: dict[str, Any]) -> dict[str, float]:
+    """Weighted tau of each score and of the default combination with what was reached."""
+    truth = np.array(list(found["reached"].values()))
+    values = np.array([found["table"][name] for name in found["reached"]])
+    each = {score: weighted_tau(values[:, s], truth) for s, score in enumerate(found["scores"])}
+    default = values[:, [found["scores"].index(score) for score in DEFAULT]]
+    return each | {f"default by {by}": weighted_tau(combined(default, by) * sign, truth) for by, sign in BY}
 
 
 def main() -> None:
@@ -165,9 +170,10 @@ def main() -> None:
             key = f"{asked.judges}/{name}/{count}/{asked.seed}"
             results = json.loads(asked.out.read_text()) if asked.out.exists() else {}
             results[key] = {"machine": before} | found
+            results = {k: r | {"tau": taus(r)} for k, r in results.items()}
             asked.out.parent.mkdir(exist_ok=True)
             asked.out.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
-            print(f"{key}:", ", ".join(f"{k} {v:.2f}" for k, v in found["tau"].items()), flush=True)  # type: ignore[attr-defined]
+            print(f"{key}:", ", ".join(f"{k} {v:.2f}" for k, v in results[key]["tau"].items()), flush=True)
 
 
 if __name__ == "__main__":
