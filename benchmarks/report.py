@@ -77,6 +77,12 @@ units of one full fine-tuning run with early stopping on the same data. `ratio` 
 the training alone of one run on one pair of training and validation rows; `commands` sets it against the command
 `landbridge fit --tuning full` less what its controls took."""
 
+SCORES = """\
+How well scores of features order (source, layer, pooling), by `benchmarks/scores.py`: the weighted Kendall tau between
+a score, which sees training rows, and what a logistic head fitted to the same rows reaches on others; 13 or 62
+candidates a set, means over sets. `default` is the mean of LogME, probe, nearest mean and GBC, standardised or as
+ranks. The last column is the mean over halves of the training rows, from which these four were chosen."""
+
 SCALING = """\
 By `benchmarks/scaling.py`: the probe recipe on generated rows, each size in a process of its own with an empty cache.
 Seconds are those of reading and of the recipe, memory is the largest resident set of the process."""
@@ -243,6 +249,28 @@ def _comparing(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [*lines, "", *_machines(entries)]
 
 
+def _scores(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Taus of every score, by rows, means over sets."""
+    taus: dict[tuple[str, str, str], list[float]] = {}
+    cells: dict[str, dict[str, list[float]]] = {}
+    for key, entry in entries.items():
+        judges, name, count, _ = key.split("/")
+        size = next(s for s in ("100", "300", "more") if count == s or s == "more")
+        for score, tau in entry["tau"].items():
+            if tau is not None and tau == tau:
+                taus.setdefault((judges, size, score), []).append(tau)
+                cells.setdefault(f"{judges} {score}", {}).setdefault(name, []).append(tau)
+    mean = {k: sum(sum(v) / len(v) for v in by.values()) / len(by) for k, by in cells.items()}
+    scores = sorted({s for _, _, s in taus}, key=lambda s: -mean[f"test {s}"])
+    lines = ["| score | 100 rows | 300 rows | up to 2,000 | all | training halves |", "|---|---|---|---|---|---|"]
+    for score in scores:
+        sizes = [taus["test", size, score] for size in ("100", "300", "more")]
+        shown = " | ".join(f"{sum(v) / len(v):.2f}" for v in sizes)
+        lines.append(f"| {score} | {shown} | {mean[f'test {score}']:.3f} | {mean[f'training {score}']:.3f} |")
+    sets = len({k.split("/")[1] for k in entries})
+    return ["## Scores", "", SCORES, "", f"{sets} sets.", "", *lines, "", *_machines(entries)]
+
+
 def _scaling(entries: Mapping[str, Any]) -> list[str]:
     """Time and memory by the number of rows."""
     lines = ["## Scaling", "", *SCALING.splitlines(), ""]
@@ -266,7 +294,7 @@ def _tutorials(entries: Mapping[str, Any]) -> list[str]:
 
 SECTIONS = {
     "comparing": _comparing, "defaults": _defaults, "embedded": _embedded, "extraction": _extraction, "prior": _prior,
-    "scaling": _scaling, "tutorials": _tutorials, "worlds": _worlds,
+    "scaling": _scaling, "scores": _scores, "tutorials": _tutorials, "worlds": _worlds,
 }  # fmt: skip
 
 

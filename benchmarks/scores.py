@@ -129,7 +129,7 @@ def judged(
     candidates = {name: Candidate(features=layer[: len(train)]) for name, layer in layers.items()}
     began, most = time.monotonic(), len(train)
     found = measure(candidates, domain.targets[train], domain.task, scores=SCORES, resamples=0, most=most, seed=seed)
-    table = {name: [float(v) for v in row] for name, row in zip(found.candidates, found.values, strict=True)}
+    table = {name: [float(f"{v:.6g}") for v in row] for name, row in zip(found.candidates, found.values, strict=True)}
     return {
         "metric": domain.task.metric,
         "reached": figure,
