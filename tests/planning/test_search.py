@@ -375,15 +375,15 @@ def test_a_refit_cut_amid_its_schedule_gives_way_to_the_model_of_the_trial(
     make: Callable[..., Search], encoder: str
 ) -> None:
     search = make()
-    long = Candidate(recipe=single(encoder, NATIVE, "full", epochs=400, patience=0), reason="")
-    search._try(long, pairs=1, seconds=0.5)
+    long = Candidate(recipe=single(encoder, NATIVE, "full", epochs=10_000, patience=0), reason="")
+    search._try(long, pairs=1, seconds=2.0)
     (only,) = search.standings
     only.attempts[0].trial.seconds = 0.01  # as if there were time for the refit
-    only.attempts[0].lengths = ((400, 400),)
-    kept, again = refit(search.workshop, only, search.fold, 0, 0.5)
+    only.attempts[0].lengths = ((10_000, 10_000),)
+    kept, again = refit(search.workshop, only, search.fold, 0, 2.0)
     assert again is False and kept is only.attempts[0]
     only.attempts[0].predictor = None  # read back from the journal: what was reached is all there is
-    made, again = refit(search.workshop, only, search.fold, 0, 0.5)
+    made, again = refit(search.workshop, only, search.fold, 0, 2.0)
     assert again is True and made.trial.reason == "out of time" and made.predictor is not None
 
 
