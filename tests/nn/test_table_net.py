@@ -84,6 +84,9 @@ def test_it_comes_back_from_its_spec_and_holds_no_weights_of_the_network(net):
     again = head_of(head.spec(), net)
     again.load_state_dict(head.state_dict())
     assert isinstance(again, ContextHead) and not list(head.parameters())
+    earlier = {name: value for name, value in head.spec().items() if name != "passes"}
+    assert head_of(earlier, net).state_dict().keys() == head.state_dict().keys()
+    head_of(earlier, net).load_state_dict(head.state_dict())
     assert torch.equal(again(cells[0].flatten(1)), head(cells[0].flatten(1)))
     assert torch.equal(copy.deepcopy(head)(cells[0].flatten(1)), head(cells[0].flatten(1)))
     assert isinstance(head_of(Head(12, 3).spec(), net), Head)

@@ -116,7 +116,8 @@ def head_of(spec: Mapping[str, Any], net: nn.Module) -> Head | ContextHead:
     """The empty head that a spec describes, over a body's network."""
     if spec.get("kind") != "context":
         return Head.from_spec(spec)
-    sizes = {name: int(spec[name]) for name in ("width", "outputs", "rows", "size", "passes")}
+    known = {"passes": PASSES, **spec}  # artifacts from before large contexts were read once do not say it
+    sizes = {name: int(known[name]) for name in ("width", "outputs", "rows", "size", "passes")}
     return ContextHead(cast(TableNet, net), sizes.pop("width"), sizes.pop("outputs"), **sizes)
 
 
