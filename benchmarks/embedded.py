@@ -9,8 +9,8 @@ tile) and up to 1,000 rows are the test. A fifth of the labels is for choosing a
 way alike:
 
 - `frozen`: a head on the frozen encoder, over as many of its layers as is best on the validation rows; `tuned`: from a
-  head all weights move; `transfer` is the one of the two that is better on the validation rows (level: frozen, as steps
-  must earn their place on the main road too);
+  head all weights move, as the road moves them; `transfer` is the one of the two that the road would trust
+  after seeing the validation rows (`planning/belief.py`);
 - `scratch`: the same architecture without weights, as the road's own control trains it;
 - `rival`: what learns the modality cheaply without any transfer; `imagenet`: the same head on frozen MobileNetV2.
 
@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import math
 import shutil
 import tempfile
 import zipfile
@@ -43,7 +44,10 @@ from landbridge.core.domain import Domain, Fold, Pair
 from landbridge.core.recipe import Recipe
 from landbridge.engine.attempt import Order, attempt
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.candidates import scratch, single
+from landbridge.planning.belief import prior_of, updated
+from landbridge.planning.candidates import anew, scratch, single
+from landbridge.planning.foretell import Known
+from landbridge.planning.search import EARNED
 from landbridge.reading.read import read
 
 RESULTS = Path(__file__).parent / "results" / "embedded.json"
@@ -170,10 +174,9 @@ def frozen(source: str, modality: str) -> list[Recipe]:
     return [single(source, bridge, f"probe(head='kernel', taps={taps})") for bridge in bridges for taps in TAPS]
 
 
-def others(modality: str, bridge: Any, weights: Path | None) -> dict[str, list[Recipe]]:
-    """The other ways, over the bridge that was best for the frozen encoder; `scratch` is the road's own control."""
-    length = {"lr": 1e-3, "epochs": 20, "patience": 0, "batch": 16, "decay": 0.02}
-    tuned = single(SOURCE, bridge, "probe(head='logistic')", "full(head_scale=2.0)", **length)
+def others(modality: str, bridge: Any, rows: int, weights: Path | None) -> dict[str, list[Recipe]]:
+    """The other ways over the bridge that was best for the frozen encoder; `scratch` is the road's own control."""
+    tuned = anew(SOURCE, bridge, rows)
     rival = Recipe(source=f"rival:{RIVALS[modality]}", bridge=codec.parse("bridges", "native"), stages=())
     ways = {"rival": [rival], "tuned": [tuned], "scratch": [scratch(tuned, modality)]}
     return ways if weights is None else ways | {"imagenet": frozen(IMAGENET.format(weights=weights), modality)}
@@ -196,33 +199,56 @@ def measure(name: str, labels: int, seed: int, data: Path, weights: Path | None)
         found |= {"most_labels": int(most), "seconds": {}, "validation": {}, "right": {}, "recipes": {}}
         modality = domain.modality.part_name
 
-        def judge(way: str, choice: list[Recipe]) -> Recipe:
-            recipe, right, validation, seconds = judged(shop, choice, pair, test, seed)
-            found["right"][way] = "".join("01"[int(r)] for r in right)
-            found["validation"][way], found["seconds"][way] = validation, seconds
-            found["recipes"][way] = recipe.name.replace(str(weights), "WEIGHTS")
-            return recipe
+        def judge(way: str, choice: list[Recipe]) -> Judged:
+            done = judged(shop, choice, pair, test, seed)
+            found["right"][way] = "".join("01"[int(r)] for r in done.right)
+            found["validation"][way], found["seconds"][way] = float(done.seen.mean()), done.seconds
+            found["recipes"][way] = done.recipe.name.replace(str(weights), "WEIGHTS")
+            return done
 
         best = judge("frozen", frozen(SOURCE, modality))
-        for way, choice in others(modality, best.bridge, weights).items():
-            judge(way, choice)
-    better = found["validation"]["tuned"] > found["validation"]["frozen"]
-    found["transfer"] = "tuned" if better else "frozen"
+        ways = others(modality, best.recipe.bridge, len(pair.train), weights)
+        made = {way: judge(way, choice) for way, choice in ways.items()}
+    trusted = prefers(best, made["tuned"], pair, domain.task.outputs)
+    found["transfer"] = "tuned" if trusted else "frozen"
     return found
 
 
-def judged(
-    shop: Workshop, choice: list[Recipe], pair: Pair, test: np.ndarray, seed: int
-) -> tuple[Recipe, np.ndarray, float, float]:
-    """The recipe that is best on validation rows, which test rows it gets right, its score, and the seconds of all."""
+@dataclass(frozen=True)
+class Judged:
+    """A recipe, which test rows and which validation rows it gets right, and the seconds of all that were tried."""
+
+    recipe: Recipe
+    right: np.ndarray
+    seen: np.ndarray
+    seconds: float
+
+
+def judged(shop: Workshop, choice: list[Recipe], pair: Pair, test: np.ndarray, seed: int) -> Judged:
+    """What is best of a choice on the validation rows, judged on the test rows."""
     made = [attempt(shop, Order(recipe=r, train=pair.train, validation=pair.validation, seed=seed)) for r in choice]
     scores = [done.trial.validation or 0.0 for done in made]
     best = scores.index(max(scores))
     predictor = made[best].predictor
     assert predictor is not None
-    output = predictor.predict(shop.domain.examples(test))
-    right = output.argmax(1) == shop.domain.targets[test]
-    return choice[best], right, scores[best], sum(done.trial.seconds for done in made)
+    right, seen = (
+        predictor.predict(shop.domain.examples(rows)).argmax(1) == shop.domain.targets[rows]
+        for rows in (test, pair.validation)
+    )
+    return Judged(choice[best], right, seen, sum(done.trial.seconds for done in made))
+
+
+def prefers(plain: Judged, tuned: Judged, pair: Pair, classes: int) -> bool:
+    """Whether the road would trust the tuned encoder more than the frozen one."""
+    rows, score = len(pair.validation), float(plain.seen.mean())
+    lead = tuned.seen.astype(float) - plain.seen
+    error = max(float(lead.std()) / math.sqrt(rows), 0.5 / rows) * math.sqrt(1 + rows / len(pair.train))
+    known = Known(
+        metric="accuracy", value=score, error=math.sqrt(score * (1 - score) / rows), labels=len(pair.train) / classes,
+        crossing=type(tuned.recipe.bridge).part_name != "native",
+    )  # fmt: skip
+    belief = updated(prior_of(tuned.recipe, "candidate", known), float(lead.mean()), error)
+    return belief.mean > EARNED * belief.spread
 
 
 def pooled(draws: list[dict[str, Any]]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from PIL import Image
 
 RESULTS = Path(__file__).parent / "results" / "pretrain.json"
 LABELS = 10  # of each class
-V1 = "transformers:{weights}/mobilenet_v1_0.25_128"
+V1, EMBEDDED = "transformers:{weights}/mobilenet_v1_0.25_128", "embedded:pictures"
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,10 @@ class Cell:
 
 
 CELLS = {
+    "pictures_simclr": Cell(EMBEDDED, "simclr"),
+    "pictures_vicreg": Cell(EMBEDDED, "vicreg"),
+    "pictures_dino": Cell(EMBEDDED, "dino"),
+    "pictures_latent": Cell(EMBEDDED, "latent"),
     "masked": Cell("scratch:convnet", "masked"),
     "simclr": Cell("scratch:convnet", "simclr"),
     "simsiam": Cell("scratch:convnet", "simsiam"),

@@ -4,9 +4,10 @@ The family of `landbridge.worlds.causal` (a random graph of causes, plain mechan
 categories, gaps; the target is a variable inside the graph), wider and in batches. That world makes one table a call,
 with its truth told in full, which is too slow here. Wider means: variables that nobody observes, random trees and
 products as mechanisms besides, noise of any strength, roots in clusters and with heavy tails, columns of pure noise,
-values rounded, classes of unequal shares cut from one variable or won by the largest of several, labels that are wrong,
-gaps that depend on the value. Prior-fitted networks: Müller et al. 2022, arXiv:2112.10510; Hollmann et al. 2023,
-arXiv:2207.01848; trees in the prior: den Breejen et al. 2024, arXiv:2405.13396; Qu et al. 2025, arXiv:2502.05564.
+values rounded, classes of unequal shares cut from one variable, won by the largest of several or lying in patches about
+points, labels that are wrong, gaps that depend on the value. Prior-fitted networks: Müller et al. 2022,
+arXiv:2112.10510; Hollmann et al. 2023, arXiv:2207.01848; trees in the prior: den Breejen et al. 2024, arXiv:2405.13396;
+Qu et al. 2025, arXiv:2502.05564.
 
 Shapes: G tables, N rows of which the first M are known, V variables, H of one layer, F columns, C classes.
 """
@@ -24,6 +25,7 @@ from landbridge.nn.cells import FAR, SPAN
 DEPTH = 4  # splits of a random tree
 MOST_CLASSES = 10
 MOST_LEVELS = 12  # of a category
+PATCHES = 24  # points that share out the space between classes where these lie in patches
 ROWS = (128, 192, 256, 384, 512, 768, 1152)
 FEW_COLUMNS, MOST_COLUMNS = 5.0, 30.0  # at most in a table, at first and in the end
 
@@ -91,7 +93,7 @@ def tables(size: Size, generator: torch.Generator) -> Tables:
     variables = _variables(draw, size)
     picked = draw.uniform(size.tables, variables.shape[2]).argsort(1)  # a random order of each table's variables
     ordered = variables.gather(2, picked.unsqueeze(1).expand(-1, size.rows, -1))
-    labels, classes = _classes(draw, ordered[:, :, size.columns :], size)
+    labels, classes = _classes(draw, ordered, size)
     columns, category = _observed(draw, ordered[:, :, : size.columns])
     gone = _gaps(draw, columns)
     return Tables(as_cells(columns, gone, category, size.known), labels, classes, size.known)
@@ -165,9 +167,10 @@ def _sum(draw: Draw, causes: Tensor, width: int, few: Tensor) -> Tensor:
     return _standard(summed) + 0.7 * draw.normal(groups, 1, width)
 
 
-def _classes(draw: Draw, spare: Tensor, size: Size) -> tuple[Tensor, Tensor]:
-    """Labels GxN of 2 to 10 classes from variables that are no columns, GxNxU, some of them wrong."""
-    groups, rows = spare.shape[:2]
+def _classes(draw: Draw, ordered: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+    """Labels GxN of 2 to 10 classes, some of them wrong, from variables GxNxV of which the first are the columns."""
+    groups, rows = ordered.shape[:2]
+    spare = ordered[:, :, size.columns :]
     classes = torch.where(draw.chance(0.5, groups), 2, draw.whole(2, MOST_CLASSES + 1, groups))
     blur = draw.log_uniform(groups, 1, 1, low=0.01, high=2.0)
     aim = spare[:, :, :4] + blur * draw.normal(groups, rows, min(4, spare.shape[2]))
@@ -180,12 +183,23 @@ def _classes(draw: Draw, spare: Tensor, size: Size) -> tuple[Tensor, Tensor]:
     cut = torch.searchsorted(edges.contiguous(), place).minimum(classes[:, None] - 1)
     votes = aim @ draw.normal(groups, aim.shape[2], MOST_CLASSES) + 0.7 * draw.normal(groups, 1, MOST_CLASSES)
     won = votes.masked_fill(~there.unsqueeze(1), -math.inf).argmax(2)
-    labels = torch.where(draw.chance(0.7, groups, 1), cut, won)
+    kind = draw.uniform(groups, 1)
+    labels = torch.where(kind < 0.6, cut, torch.where(kind < 0.8, won, _patches(draw, ordered, aim, classes)))
     wrong = draw.chance(0.3 * draw.uniform(groups, 1) * draw.chance(0.3, groups, 1), groups, rows)
     other = (draw.uniform(groups, rows) * classes[:, None]).long()
     labels = torch.where(wrong, other, labels)
     names = draw.uniform(groups, MOST_CLASSES).masked_fill(~there, math.inf).argsort(1)  # classes in any order
     return names.gather(1, labels), classes
+
+
+def _patches(draw: Draw, ordered: Tensor, aim: Tensor, classes: Tensor) -> Tensor:
+    """Labels GxN by the nearest of some points, of columns in half of the tables, else of `aim` GxNxU."""
+    groups, _, many = aim.shape
+    own = draw.chance(0.5, groups, 1, 1)
+    points = draw.normal(groups, PATCHES, many)
+    of = (draw.uniform(groups, PATCHES) * classes[:, None]).long()
+    nearest = torch.cdist(torch.where(own, ordered[:, :, :many], aim), points).argmin(2)
+    return of.gather(1, nearest)
 
 
 def _observed(draw: Draw, columns: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,15 +1,15 @@
 """Train the table head of `embedded:tables`: a network that learns tables in context, from generated tables alone.
 
-    python recipes/table_head/train.py OUT --minutes 170
+    python recipes/table_head/train.py OUT --minutes 170 [--start FOLDER]
 
 Each step draws tables of fresh causal models (`prior.py`), shows the network some rows with labels and asks for those
 of the others; what minimises that cross-entropy is the Bayesian answer under the prior (Müller et al. 2022,
 arXiv:2112.10510). Tables are small at first, so that a step holds many, and grow over the first half of the schedule
 (Bengio et al. 2009). Muon (Jordan et al. 2024) moves the matrices within layers, AdamW the rest; warm-up and cosine,
 bfloat16. `OUT/checkpoint.safetensors` is written every few minutes, and the same command goes on from it to the same
-weights bit for bit; `OUT/log.jsonl` tells loss and validation. At the end OUT holds `tables.safetensors` and
-`tables.json`, which `--source tables:OUT` opens, and which become `embedded:tables` when they are copied to
-`src/landbridge/sources/weights/tables/`.
+weights bit for bit; `OUT/log.jsonl` tells loss and validation. `--start` begins with the weights of another run. At the
+end OUT holds `tables.safetensors` and `tables.json`, which `--source tables:OUT` opens, and which become
+`embedded:tables` when they are copied to `src/landbridge/sources/weights/tables/`.
 
 Expected: README.md beside this file says what two CPU cores reach.
 """
@@ -29,7 +29,7 @@ from typing import Any
 import torch
 from prior import MOST_CLASSES, Draw, Size, Tables, size_of, tables
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from landbridge.core.seeds import torch_generator
@@ -181,6 +181,12 @@ def card_of(run: Run, minutes: float, found: dict[str, float], rival: float) -> 
     }  # fmt: skip
 
 
+def begun(before: dict[str, Any] | None) -> dict[str, Any]:
+    """What the card says of the weights that a run began with, theirs included."""
+    told = ("recipe", "steps", "tables", "minutes", "sha256", "begun with")
+    return {} if before is None else {"begun with": {name: before[name] for name in told if name in before}}
+
+
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
@@ -240,15 +246,20 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=24_000, help="of one step")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="folder of finished weights to begin with")
     parser.add_argument("--save-minutes", type=float, default=4.0, help="between two checkpoints")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
     run = begin(given.seed, given.steps, given.cells, TableShape())
+    before = None if given.start is None else json.loads((given.start / "tables.json").read_text())
+    if before is not None:
+        run.net.load_state_dict(load_file(given.start / "tables.safetensors"))
     if (given.out / "checkpoint.safetensors").is_file():
         run.load(given.out / "checkpoint.safetensors")
     if train(run, given.out, minutes=given.minutes, stop=given.stop, every=60 * given.save_minutes):
-        card = write_folder(given.out, run.net, card_of(run, given.minutes, checked(run.net), boosted_accuracy()))
+        card = card_of(run, given.minutes, checked(run.net), boosted_accuracy()) | begun(before)
+        card = write_folder(given.out, run.net, card)
         print(json.dumps(card, indent=2))
 
 

@@ -1,6 +1,7 @@
 """Real data that the installed libraries carry, so that the first command needs no network and no files.
 
 `digits`: scikit-learn's 1,797 handwritten digits as pictures in class folders (Alpaydin & Kaynak 1998, UCI).
+`letters`: capital letters in the typefaces that matplotlib brings along, small and crooked as a phone would see them.
 `docs`: the summaries of SciPy's public functions, to be told apart by the field they belong to.
 `wine`: scikit-learn's 178 wines of three growers, by thirteen measurements (Forina et al. 1988, UCI).
 """
@@ -13,9 +14,10 @@ import inspect
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from string import ascii_uppercase
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from landbridge.core.errors import UnknownName
 from landbridge.core.files import new_folder, write_bytes
@@ -24,21 +26,30 @@ FIELDS = (
     "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize",
     "signal", "sparse", "spatial", "special", "stats",
 )  # fmt: skip
-NAMES = ("digits", "docs", "wine")
+FACES = (
+    *("DejaVuSans" + cut for cut in ("", "-Bold", "-Oblique", "-BoldOblique")),
+    *("DejaVuSansMono" + cut for cut in ("", "-Bold", "-Oblique", "-BoldOblique")),
+    *("DejaVuSerif" + cut for cut in ("", "-Bold", "-Italic", "-BoldItalic")),
+    *("STIXGeneral" + cut for cut in ("", "Bol", "Italic", "BolIta")),
+    "cmr10", "cmb10", "cmss10", "cmti10", "cmtt10",
+)  # fmt: skip
+SIDE = 40  # pixels of a picture with a letter
+NAMES = ("digits", "docs", "letters", "wine")
+PICTURES = ("digits", "letters")
 
 
 def write(name: str, root: Path = Path("landbridge-demo")) -> Path:
     """Write a demo data set below `root` (kept when it is there) and return its path; UnknownName for others."""
     if name not in NAMES:
         raise UnknownName("demo", name, NAMES)
-    path = root / ("digits" if name == "digits" else f"{name}.csv")
+    path = root / (name if name in PICTURES else f"{name}.csv")
     if path.exists():
         return path
-    if name != "digits":
+    if name not in PICTURES:
         write_bytes(path, (summaries() if name == "docs" else wines()).encode())
         return path
     with new_folder(path) as folder:
-        digits(folder)
+        (digits if name == "digits" else letters)(folder)
     return path
 
 
@@ -52,6 +63,27 @@ def digits(folder: Path) -> None:
         target = folder / str(label)
         target.mkdir(exist_ok=True)
         image.save(target / f"{number:04d}.png")
+
+
+def letters(folder: Path) -> None:
+    """546 grey pictures of 40x40 pixels, one folder a letter: of another size, place, slant and shade each."""
+    from matplotlib import get_data_path
+
+    draw = np.random.default_rng(0)
+    for face in FACES:
+        for letter in ascii_uppercase:
+            font = ImageFont.truetype(
+                Path(get_data_path()) / "fonts" / "ttf" / f"{face}.ttf", int(draw.integers(14, 30))
+            )
+            paper, ink = int(draw.integers(170, 256)), int(draw.integers(0, 110))
+            image = Image.new("L", (SIDE, SIDE), paper)
+            left, top, right, bottom = font.getbbox(letter)
+            at = [draw.uniform(1, max(2.0, SIDE - 1 - size)) for size in (right - left, bottom - top)]
+            ImageDraw.Draw(image).text((round(at[0] - left), round(at[1] - top)), letter, font=font, fill=ink)
+            target = folder / letter
+            target.mkdir(exist_ok=True)
+            crooked = image.rotate(float(draw.uniform(-12, 12)), Image.Resampling.BILINEAR, fillcolor=paper)
+            crooked.save(target / f"{face}.png")
 
 
 def summaries() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from string import ascii_uppercase
 
 import numpy as np
 import pytest
@@ -46,3 +47,17 @@ def test_what_is_there_is_kept_and_what_is_unknown_refused(tmp_path: Path) -> No
     with pytest.raises(UnknownName, match="wines"):
         demo.write("wines", tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["wine.csv"]
+
+
+def test_letters_are_written_once_in_each_typeface_and_can_be_read(tmp_path: Path) -> None:
+    folder = demo.write("letters", tmp_path)
+    files = sorted(folder.glob("*/*.png"))
+    assert len(files) == 26 * len(demo.FACES) and {p.parent.name for p in files} == set(ascii_uppercase)
+    pictures = np.stack([np.asarray(Image.open(p), float) for p in files])
+    assert pictures.shape[1:] == (demo.SIDE, demo.SIDE) and (np.ptp(pictures, (1, 2)) > 50).all()
+    assert len(np.unique(pictures, axis=0)) == len(files)
+    paper = np.median(pictures, (1, 2), keepdims=True)
+    rims = np.concatenate(
+        [np.abs(pictures - paper)[:, [0, -1]], np.abs(pictures - paper)[:, :, [0, -1]].swapaxes(1, 2)]
+    )
+    assert (rims > 30).mean() < 0.05  # hardly a letter is cut by the rim

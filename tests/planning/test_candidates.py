@@ -11,7 +11,8 @@ from landbridge.core import codec, registry
 from landbridge.core.errors import UsageError
 from landbridge.core.model import Model
 from landbridge.core.recipe import Recipe
-from landbridge.planning.candidates import controls, part, propose, routes, scratch, single
+from landbridge.planning.candidates import anew, controls, part, propose, routes, scratch, single
+from landbridge.planning.foretell import kind
 from landbridge.planning.sources import default_sources, readable
 from landbridge.testing import toy_domain
 
@@ -98,3 +99,17 @@ def test_the_scratch_control_begins_and_moves_as_its_architecture_bears(source: 
     assert any(isinstance(m, torch.nn.BatchNorm2d) for m in body.net.modules()) == norms
     model = Model(body, torch.nn.Linear(body.width, 2))
     assert last.lr == 0.0 and last.tuning.attach(model).lr == pytest.approx(2e-3 if norms else 1e-4)
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(40, 30), (600, 16), (9000, 4)])
+def test_a_source_of_generated_pictures_learns_all_anew_longer_where_rows_are_few(rows: int, epochs: int) -> None:
+    recipe = anew("embedded:pictures", part("bridges", "native"), rows)
+    assert [codec.text(s.tuning).split("(")[0] for s in recipe.stages] == ["probe", "full"]
+    assert recipe.stages[-1].epochs == epochs and "norm_statistics='moving'" in codec.text(recipe.stages[-1].tuning)
+    assert kind(recipe) == "anew"
+    domain = toy_domain("image")
+    proposed = [c.recipe for c in propose(domain, [("embedded:pictures", "image")])]
+    learning = [r for r in proposed if "full" in r.name]
+    assert [r.stages[-1].tuning for r in learning] == [recipe.stages[-1].tuning] and proposed[-1] == learning[0]
+    others = propose(domain, [("toy:image", "image")])
+    assert not any("moving" in c.recipe.name for c in others)

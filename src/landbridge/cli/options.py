@@ -18,7 +18,7 @@ _DATA = "What the data is (each of these is guessed, and the guess is printed)"
 
 Data = Annotated[
     str,
-    typer.Argument(help="Folder, .zip, table or series file, or `demo:digits`, `demo:docs`, `demo:wine`."),
+    typer.Argument(help="Folder, .zip, table or series file, or `demo:letters` (`digits`, `docs`, `wine`)."),
 ]
 Modality = Annotated[str | None, typer.Option(help="image, text, audio, table or series.", rich_help_panel=_DATA)]
 Task = Annotated[str | None, typer.Option(help="classify, multilabel or regress.", rich_help_panel=_DATA)]

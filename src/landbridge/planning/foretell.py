@@ -94,9 +94,11 @@ def moved_by(recipe: Recipe) -> str:
 
 
 def kind(recipe: Recipe) -> str:
-    """The row of the table: `contrastive` for features drawn together before a head, else what moves most."""
+    """The row of the table: `contrastive` for features drawn together before a head, `anew` where batch norms move as
+    well, else what moves most."""
     pulled = any(type(o).part_name == "contrastive" for s in recipe.stages for o in s.objectives)
-    return "contrastive" if pulled else moved_by(recipe)
+    anew = any(getattr(s.tuning, "norm_statistics", None) == "moving" for s in recipe.stages)
+    return "contrastive" if pulled else "anew" if anew else moved_by(recipe)
 
 
 def labels_a_class(rows: int, outputs: int, task: str) -> float:
