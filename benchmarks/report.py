@@ -45,8 +45,9 @@ in transformers' layout, and for fastai with the same MobileNetV2 in timm's. Pee
 
 EMBEDDED = """\
 What `embedded:pictures` carries over, by `benchmarks/embedded.py`: accuracies on test rows, over seeds. Transfer is the
-frozen encoder or the tuned one, whichever was better on validation rows; the rival learns the modality cheaply without
-transfer. Sets have fewer labels a class where they have no more. Intervals are paired, at 95 %, over test rows."""
+frozen encoder or the tuned one, whichever the road trusts after seeing the validation rows; the rival learns the
+modality cheaply without transfer. Sets have fewer labels a class where they have no more. Intervals are paired, at
+95 %, over test rows."""
 
 DEFAULTS = """\
 From `benchmarks/defaults.py`: every setting tried on training rows alone, the sets' own test rows left out. Regret is
@@ -90,6 +91,20 @@ Seconds are those of reading and of the recipe, memory is the largest resident s
 PRIOR = """\
 By `benchmarks/prior.py`: the share of the probe's error that a tuning saved on validation rows, beside what
 `planning/prior.toml` expects of it."""
+
+TABLES = """\
+By `benchmarks/tables.py`: `embedded:tables` beside gradient boosting on the tab_* sets, up to 1,000 training and 2,000
+test rows. `boosted` is the product's own rival, `searched` scikit-learn's histogram boosting under a random search by
+cross-validation, `untuned` the same as it comes. Ranks are means over sets, 1 for the best; seconds are of one set."""
+
+PRETRAIN = """\
+By `benchmarks/pretrain.py`: `landbridge pretrain` on MNIST's 10,000 test digits without their labels, then `landbridge
+run` with ten labelled digits a class of USPS, from the pretrained source and from the one that pretraining began with;
+accuracies on USPS's test set."""
+
+CHOICE = """\
+By `benchmarks/choice.py`, on training rows alone: everything is tried with all the time it takes, fitted again on all
+labels and judged on up to 600 other rows. Regret is what the chosen recipe lacks to the best there was."""
 
 
 def page() -> str:
@@ -292,9 +307,61 @@ def _tutorials(entries: Mapping[str, Any]) -> list[str]:
     return [*lines, *(f"| {page} | `{c['command']}` | {c['seconds']:.0f} |" for page, c in ran), ""]
 
 
+def _tables(entries: Mapping[str, Any]) -> list[str]:
+    """Ranks, seconds and areas of the table head and of boosting."""
+    methods, cells = list(entries["seconds"]), entries["cells"]
+    lines = ["## Tables", "", TABLES, ""]
+    lines.append(f"{entries['compared']['sets']} sets, {entries['compared']['draws']} draws of training rows.")
+    lines += ["", "| | " + " | ".join(f"`{m}`" for m in methods) + " |", "|---|" + "---|" * len(methods)]
+    for metric, title in (("auc", "area under the curve"), ("accuracy", "accuracy"), ("log_loss", "cross-entropy")):
+        ranks = " | ".join(f"{entries['mean_rank'][metric][m]:.2f}" for m in methods)
+        lines.append(f"| mean rank, {title} | {ranks} |")
+    for kind in ("median", "mean"):
+        lines.append(f"| seconds, {kind} | " + " | ".join(f"{entries['seconds'][m][kind]:.2f}" for m in methods) + " |")
+    for name in sorted({c["set"] for c in cells}):
+        areas = [[c["auc"] for c in cells if (c["set"], c["method"]) == (name, m)] for m in methods]
+        lines.append(f"| {name}, area | " + " | ".join(f"{sum(a) / len(a):.3f}" for a in areas) + " |")
+    threads = {m: sorted({c["threads"] for c in cells if c["method"] == m}) for m in methods}
+    told = ", ".join(f"`{m}` {' or '.join(map(str, t))}" for m, t in threads.items())
+    machines = {f"{c['set']}/{c['seed']}/{c['method']}": c for c in cells}
+    return [*lines, "", f"Threads: {told}.", "", *_machines(machines)]
+
+
+def _pretrain(entries: Mapping[str, Any]) -> list[str]:
+    """Whether pretraining helped, cell by cell."""
+    lines = ["## Pretraining", "", PRETRAIN, ""]
+    lines += ["| cell | seed | pretraining | alone | pretrained | difference | reached |", "|" + "---|" * 7]
+    for e in entries.values():
+        if "error" in e:
+            lines.append(f"| {e['cell']} | {e['seed']} | failed: {' '.join(e['error'])} | | | | **no** |")
+            continue
+        alone, after = (e[kind]["test"]["value"] for kind in ("alone", "pretrained"))
+        figures = f"{e['pretraining_s']:.0f} s | {alone:.3f} | {after:.3f} | {e['difference']:+.3f}"
+        lines.append(f"| {e['cell']} | {e['seed']} | {figures} | {'yes' if e['reached'] else '**no**'} |")
+    return [*lines, "", *_machines(entries)]
+
+
+def _choice(entries: Mapping[str, Any]) -> list[str]:
+    """Regret of each rule, over cells and by labels a class."""
+    rules = list(next(iter(entries.values()))["regret"])
+    lines = ["## Choice", "", CHOICE, "", f"{len(entries)} cells.", ""]
+    lines += ["| rule | mean regret | within one point |", "|---|---|---|"]
+    for rule in rules:
+        regrets = [e["regret"][rule] for e in entries.values() if rule in e["regret"]]
+        near = sum(r <= 0.01 for r in regrets) / len(regrets)
+        lines.append(f"| {rule} | {sum(regrets) / len(regrets):.3f} | {near:.0%} |")
+    lines += ["", "| set | labels a class | seed | recipes | chosen | regret |", "|" + "---|" * 6]
+    for name, e in entries.items():
+        chosen, regret = e["chosen"][rules[0]], e["regret"][rules[0]]
+        where = f"{name.rsplit('_', 2)[0]} | {e['labels']} | {e['seed']} | {len(e['tried'])}"
+        lines.append(f"| {where} | `{chosen}` | {regret:.3f} |")
+    return [*lines, "", *_machines(entries)]
+
+
 SECTIONS = {
-    "comparing": _comparing, "defaults": _defaults, "embedded": _embedded, "extraction": _extraction, "prior": _prior,
-    "scaling": _scaling, "scores": _scores, "tutorials": _tutorials, "worlds": _worlds,
+    "choice": _choice, "comparing": _comparing, "defaults": _defaults, "embedded": _embedded,
+    "extraction": _extraction, "pretrain": _pretrain, "prior": _prior, "scaling": _scaling, "scores": _scores,
+    "tables": _tables, "tutorials": _tutorials, "worlds": _worlds,
 }  # fmt: skip
 
 

@@ -7,24 +7,25 @@ Of the training rows of the official split so many are drawn, class by class, an
 rows are asked about. Beside the head stand the product's own rival (`boosted`), scikit-learn's histogram boosting as it
 comes, and the same under a random search by cross-validation. What is compared is the area under the ROC curve (one
 against the rest, mean over classes), set down before anything was measured; accuracy and cross-entropy are told too.
-Ranks are those of the means over seeds, 1 for the best. Results go to benchmarks/results/tables.json.
+Ranks are those of the means over seeds, 1 for the best. Results are merged into benchmarks/results/tables.json, each
+line with its threads; `--methods head` measures the head again alone, on the same rows.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from main_road import machine
 from scipy.special import softmax
 from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -178,39 +179,54 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
-    methods = {"head": in_context(asked.source), "boosted": rival, "untuned": untuned, "searched": searched}
-    cells: list[dict[str, Any]] = []
+    methods = {**METHODS, "head": in_context(asked.source)}
+    told = {"threads": asked.threads, "rows": asked.rows, "machine": machine()}
     for name in asked.sets:
         file, target = SETS[name]
         if not (asked.data / name).is_dir():
             print(f"{name}: not in {asked.data}, left out")
             continue
         domain = read(asked.data / name / file, task="classify", target=target)
-        for seed in range(asked.seeds):
+        found = []
+        for seed, method in itertools.product(range(asked.seeds), asked.methods):
             split = drawn(domain, asked.rows, seed)
-            for method, answer in methods.items():
-                began = time.monotonic()
-                shares = answer(split)
-                seconds = time.monotonic() - began
-                found = measured(shares, domain.targets[split.test])
-                sizes = {"train": len(split.train), "test": len(split.test), "classes": split.classes}
-                cells.append({"set": name, "seed": seed, "method": method, **found, "seconds": seconds, **sizes})
-                print(name, seed, method, {k: round(v, 4) for k, v in found.items()}, f"{seconds:.2f} s", flush=True)
-        command = f"python benchmarks/tables.py --data DATA --source {asked.source} --rows {asked.rows}"
-        summary = {
-            "command": command, "machine": f"{platform.machine()}, {asked.threads} threads",
-            "versions": {p: version(p) for p in ("torch", "scikit-learn", "numpy")},
-            "mean_rank": {metric: ranks(cells, metric) for metric in ("auc", "accuracy", "log_loss")},
-            "seconds": {m: float(np.mean([c["seconds"] for c in cells if c["method"] == m])) for m in methods},
-            "cells": cells,
-        }  # fmt: skip
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(json.dumps(summary, indent=1) + "\n")
-    if cells:
-        print(json.dumps({k: summary[k] for k in ("mean_rank", "seconds")}, indent=1))
+            began = time.monotonic()
+            shares = methods[method](split)
+            seconds = time.monotonic() - began
+            line = {"set": name, "seed": seed, "method": method, **measured(shares, domain.targets[split.test])}
+            line |= {"seconds": seconds, "train": len(split.train), "test": len(split.test), "classes": split.classes}
+            found.append(line | told | ({"source": asked.source} if method == "head" else {}))
+            print(*(f"{v:.4f}" if isinstance(v, float) else v for v in list(line.values())[:7]), flush=True)
+        merge(found, asked.out)
+    if asked.out.is_file():
+        print(json.dumps({k: v for k, v in json.loads(asked.out.read_text()).items() if k != "cells"}, indent=1))
+
+
+def merge(found: Sequence[dict[str, Any]], out: Path) -> None:
+    """Put lines into the results file in place of those of the same set, seed and method, and tell ranks anew."""
+    before = json.loads(out.read_text())["cells"] if out.is_file() else []
+    lines = {(c["set"], c["seed"], c["method"]): c for c in [*before, *found]}
+    cells = [lines[key] for key in sorted(lines)]
+    seeds = {m: {(c["set"], c["seed"]) for c in cells if c["method"] == m} for m in METHODS}
+    shared = set.intersection(*seeds.values())
+    compared = [c for c in cells if (c["set"], c["seed"]) in shared]
+    took = {m: [c["seconds"] for c in compared if c["method"] == m] for m in METHODS}
+    summary = {
+        "command": "python benchmarks/tables.py --data DATA",
+        "compared": {"sets": len({s for s, _ in shared}), "draws": len(shared)},
+        "mean_rank": {metric: ranks(compared, metric) for metric in ("auc", "accuracy", "log_loss")} if shared else {},
+        "seconds": {m: {"mean": float(np.mean(t)), "median": float(np.median(t))} for m, t in took.items() if t},
+        "cells": cells,
+    }  # fmt: skip
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(summary, indent=1) + "\n")
+
+
+METHODS = {"head": in_context("embedded:tables"), "boosted": rival, "untuned": untuned, "searched": searched}
 
 
 if __name__ == "__main__":

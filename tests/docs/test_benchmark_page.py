@@ -150,3 +150,40 @@ def test_page_of_the_tutorials(tmp_path: Path) -> None:
     ran = {"command": "landbridge run docs", "seconds": 61.4, "output": "done"}
     lines = page_of(tmp_path, "tutorials", {"text": {"machine": MACHINE, "commands": [ran]}})
     assert "| text | `landbridge run docs` | 61 |" in lines
+
+
+def test_page_of_tables_is_of_what_all_methods_were_measured_on(tmp_path: Path) -> None:
+    figures = {"head": (0.91, 0.5), "boosted": (0.9, 4.0)}
+    cells = [
+        {"machine": MACHINE, "set": "tab_a", "seed": seed, "method": m, "auc": auc + seed / 100, "threads": 1}
+        for seed in (0, 1) for m, (auc, _) in figures.items()
+    ]  # fmt: skip
+    rank = {"head": 1.0, "boosted": 2.0}
+    entries = {
+        "compared": {"sets": 1, "draws": 2}, "mean_rank": dict.fromkeys(("auc", "accuracy", "log_loss"), rank),
+        "seconds": {m: {"mean": s, "median": s} for m, (_, s) in figures.items()}, "cells": cells,
+    }  # fmt: skip
+    lines = page_of(tmp_path, "tables", entries)
+    assert "1 sets, 2 draws of training rows." in lines
+    assert "| mean rank, area under the curve | 1.00 | 2.00 |" in lines and "| seconds, median | 0.50 | 4.00 |" in lines
+    assert "| tab_a, area | 0.915 | 0.905 |" in lines
+
+
+def test_page_of_pretraining_and_choice(tmp_path: Path) -> None:
+    good = {
+        "machine": MACHINE, "cell": "simclr", "seed": 0, "pretraining_s": 601.2, "alone": {"test": {"value": 0.9}},
+        "pretrained": {"test": {"value": 0.95}}, "difference": 0.05, "reached": True,
+    }  # fmt: skip
+    bad = {"machine": MACHINE, "cell": "dino", "seed": 1, "error": ["error: no"]}
+    lines = page_of(tmp_path / "one", "pretrain", {"simclr/0": good, "dino/1": bad})
+    assert "| simclr | 0 | 601 s | 0.900 | 0.950 | +0.050 | yes |" in lines
+    assert "| dino | 1 | failed: error: no | | | | **no** |" in lines
+    cell = {
+        "machine": MACHINE, "labels": 8, "seed": 0, "tried": [{}, {}], "chosen": {"belief": "probe", "highest": "full"},
+        "regret": {"belief": 0.005, "highest": 0.02},
+    }  # fmt: skip
+    lines = page_of(
+        tmp_path / "two", "choice", {"news_8_0": cell, "more_news_8_0": cell | {"regret": {"belief": 0.035}}}
+    )
+    assert "| belief | 0.020 | 50% |" in lines and "| highest | 0.020 | 0% |" in lines
+    assert "| more_news | 8 | 0 | 2 | `probe` | 0.035 |" in lines
