@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from landbridge.core.seeds import torch_generator
 from landbridge.nn.table_net import TableNet, TableShape
-from landbridge.sources.tables import write_folder
+from landbridge.sources.tables import CARD, WEIGHTS, write_folder
 
 PEAK, LOWEST, WARM, DECAY, CLIP = 3e-3, 3e-5, 100, 0.01, 1.0
 GROWN = 0.5  # of the schedule, from which on tables have any size
@@ -181,10 +181,12 @@ def card_of(run: Run, minutes: float, found: dict[str, float], rival: float) -> 
     }  # fmt: skip
 
 
-def begun(before: dict[str, Any] | None) -> dict[str, Any]:
-    """What the card says of the weights that a run began with, theirs included."""
+def begun(run: Run, folder: Path) -> dict[str, Any]:
+    """Begin with the weights of a finished run; what the card says of them, and of those that they began with."""
+    run.net.load_state_dict(load_file(folder / WEIGHTS))
+    card = json.loads((folder / CARD).read_text())
     told = ("recipe", "steps", "tables", "minutes", "sha256", "begun with")
-    return {} if before is None else {"begun with": {name: before[name] for name in told if name in before}}
+    return {"begun with": {name: card[name] for name in told if name in card}}
 
 
 def _processor() -> str:
@@ -252,13 +254,11 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
     run = begin(given.seed, given.steps, given.cells, TableShape())
-    before = None if given.start is None else json.loads((given.start / "tables.json").read_text())
-    if before is not None:
-        run.net.load_state_dict(load_file(given.start / "tables.safetensors"))
+    before = {} if given.start is None else begun(run, given.start)
     if (given.out / "checkpoint.safetensors").is_file():
         run.load(given.out / "checkpoint.safetensors")
     if train(run, given.out, minutes=given.minutes, stop=given.stop, every=60 * given.save_minutes):
-        card = card_of(run, given.minutes, checked(run.net), boosted_accuracy()) | begun(before)
+        card = card_of(run, given.minutes, checked(run.net), boosted_accuracy()) | before
         card = write_folder(given.out, run.net, card)
         print(json.dumps(card, indent=2))
 

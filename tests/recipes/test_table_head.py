@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from landbridge.bridges.columns import Columns
 from landbridge.core.domain import Domain, Fold, Pair
@@ -105,6 +106,18 @@ def test_stopped_and_gone_on_it_comes_to_the_same_bits(recipe, tmp_path):
     assert all(torch.equal(pieces[name], value) for name, value in whole.items())
     with pytest.raises(SystemExit, match="was made with seed 0 and 400 cells"):
         train.begin(1, 6, 400, SHAPE).load(tmp_path / "1" / "checkpoint.safetensors")
+
+
+def test_a_run_begins_with_the_weights_of_another_and_its_card_says_so(head, recipe, tmp_path):
+    _, train = recipe
+    run = train.begin(1, 2, 400, SHAPE)
+    told = train.begun(run, head[0])["begun with"]
+    before = load_file(head[0] / "tables.safetensors")
+    assert all(torch.equal(run.net.state_dict()[name].half(), value) for name, value in before.items())
+    assert told == {"sha256": json.loads((head[0] / "tables.json").read_text())["sha256"]}
+    run.advance()
+    write_folder(tmp_path / "next", run.net, {"licence": "apache-2.0", "begun with": told})
+    assert train.begun(train.begin(2, 2, 400, SHAPE), tmp_path / "next")["begun with"]["begun with"] == told
 
 
 def test_a_few_steps_teach_it_something(head):
