@@ -202,7 +202,8 @@ def measure(name: str, labels: int, seed: int, data: Path, weights: Path | None)
         def judge(way: str, choice: list[Recipe]) -> Judged:
             done = judged(shop, choice, pair, test, seed)
             found["right"][way] = "".join("01"[int(r)] for r in done.right)
-            found["validation"][way], found["seconds"][way] = float(done.seen.mean()), done.seconds
+            found["validation"][way] = "".join("01"[int(r)] for r in done.seen)
+            found["seconds"][way] = done.seconds
             found["recipes"][way] = done.recipe.name.replace(str(weights), "WEIGHTS")
             return done
 
@@ -245,7 +246,7 @@ def prefers(plain: Judged, tuned: Judged, pair: Pair, classes: int) -> bool:
     error = max(float(lead.std()) / math.sqrt(rows), 0.5 / rows) * math.sqrt(1 + rows / len(pair.train))
     known = Known(
         metric="accuracy", value=score, error=math.sqrt(score * (1 - score) / rows), labels=len(pair.train) / classes,
-        crossing=type(tuned.recipe.bridge).part_name != "native",
+        rows=rows, crossing=type(tuned.recipe.bridge).part_name != "native",
     )  # fmt: skip
     belief = updated(prior_of(tuned.recipe, "candidate", known), float(lead.mean()), error)
     return belief.mean > EARNED * belief.spread

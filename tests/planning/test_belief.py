@@ -34,5 +34,7 @@ def test_what_is_believed_is_a_share_of_the_probes_error() -> None:
     assert prior_of(rival("tfidf"), "rival", KNOWN) == Belief((0.25 + 0.05) * mean, (0.25 + 0.05) * spread)
     flawless = Known(metric="accuracy", value=1.0, error=0.05, labels=8.0)
     assert prior_of(rival("tfidf"), "rival", flawless) == Belief(0.05 * mean, 0.05 * spread)
+    few = Known(metric="accuracy", value=1.0, error=0.0, labels=8.0, rows=6)  # no mistake on six rows
+    assert prior_of(rival("tfidf"), "rival", few) == Belief(mean / 8, spread / 8)
     across = Known(metric="accuracy", value=0.75, error=0.05, labels=8.0, crossing=True)
     assert prior_of(rival("tfidf"), "rival", across).mean > 0, "over a bridge the rival is the one to beat"

@@ -28,7 +28,9 @@ def prior_of(recipe: Recipe, role: str, known: Known) -> Belief:
         share, doubt = expected_gain(kind(recipe), known.labels, crossing=known.crossing, misfit=known.misfit)
     else:
         share, doubt = expected_of_control(role, crossing=known.crossing)
-    room = known.room + known.error  # a probe that makes few mistakes on few rows may make more on others
+    # a probe that makes few mistakes on few rows may make more on others; of none at all no error can be told but the
+    # next row's by the rule of succession (Laplace 1774)
+    room = known.room + max(known.error, 1 / (known.rows + 2))
     return Belief(share * room, doubt * room)
 
 

@@ -26,6 +26,7 @@ class Known:
     value: float  # of its best probe
     error: float  # standard error of it
     labels: float  # a class
+    rows: float = math.inf  # on which it was validated
     crossing: bool = False  # the data reaches it over a bridge from another modality
     misfit: float = 0.0  # share of the probe's error at the last layer that a layer below saves
     seconds: float = 0.0  # of its best probe

@@ -190,6 +190,7 @@ class Search:
             value=standing.score,
             error=self.doubt(standing),
             labels=labels_a_class(len(self.fold.pairs[0].train), domain.task.outputs, domain.task.part_name),
+            rows=len(np.unique(np.concatenate([standing.pairs[p].validation for p in standing.attempts]))),
             crossing=type(standing.candidate.recipe.bridge).part_name != "native",
             seconds=standing.seconds,
         )
