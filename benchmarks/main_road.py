@@ -106,7 +106,7 @@ V2 = ("--source", "transformers:{weights}/mobilenet_v2_1.0_224")
 V1 = ("--source", "transformers:{weights}/mobilenet_v1_0.25_128")
 MINILM = ("--source", "embedded:minilm")
 CELLS = {
-    "demo_letters": Cell("", lambda data, work, seed: Path("demo:letters"), (), None, 600),  # README's first command
+    "demo_letters": Cell("", lambda data, work, seed: Path("demo:letters"), ("-b", "2m"), None, 132),  # README's first
     "demo_docs": Cell("", lambda data, work, seed: Path("demo:docs"), (), None, 600),
     "hymenoptera": Cell("hymenoptera", as_is("hymenoptera/images.zip"), (*V2, "--budget", "4m"), 0.94, 240),
     "magnetic_tile": Cell("magnetic_tile", tiles, (*V2, "--group", "number", "--budget", "10m"), 0.92, 600),
