@@ -100,7 +100,7 @@ cross-validation, `untuned` the same as it comes. Ranks are means over sets, 1 f
 PRETRAIN = """\
 By `benchmarks/pretrain.py`: `landbridge pretrain` on MNIST's 10,000 test digits without their labels, then `landbridge
 run` with ten labelled digits a class of USPS, from the pretrained source and from the one that pretraining began with;
-accuracies on USPS's test set."""
+accuracies of the best transfer recipe on USPS's test set."""
 
 CHOICE = """\
 By `benchmarks/choice.py`, on training rows alone: everything is tried with all the time it takes, fitted again on all
@@ -335,7 +335,7 @@ def _pretrain(entries: Mapping[str, Any]) -> list[str]:
         if "error" in e:
             lines.append(f"| {e['cell']} | {e['seed']} | failed: {' '.join(e['error'])} | | | | **no** |")
             continue
-        alone, after = (e[kind]["test"]["value"] for kind in ("alone", "pretrained"))
+        alone, after = (e[kind]["transfer"] for kind in ("alone", "pretrained"))
         figures = f"{e['pretraining_s']:.0f} s | {alone:.3f} | {after:.3f} | {e['difference']:+.3f}"
         lines.append(f"| {e['cell']} | {e['seed']} | {figures} | {'yes' if e['reached'] else '**no**'} |")
     return [*lines, "", *_machines(entries)]
