@@ -101,7 +101,7 @@ def scratch(recipe: Recipe, modality: str) -> Recipe:
 
 
 def anew(source: str, bridge: Any, rows: int, objective: str = "supervised") -> Recipe:
-    """All of a source learns pictures of a kind that it has never seen, from a head on what it is; norms move as well.
+    """All of a source learns data of a kind that it has never seen, its norms too, from a head on its features.
 
     The fewer rows, the more often each is seen. Single trials on training rows of public sets, ten labels a class.
     """
