@@ -259,6 +259,8 @@ def main() -> None:
         run.load(given.out / "checkpoint.safetensors")
     if train(run, given.out, minutes=given.minutes, stop=given.stop, every=60 * given.save_minutes):
         card = card_of(run, given.minutes, checked(run.net), boosted_accuracy()) | before
+        if before:
+            card["recipe"] += f" --steps {given.steps} --start FIRST"
         card = write_folder(given.out, run.net, card)
         print(json.dumps(card, indent=2))
 
