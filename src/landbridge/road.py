@@ -186,7 +186,7 @@ def _walk(
             findings=findings,
             gain=gain,
             trials=trials,
-            checks=checks,
+            checks=[*checks, *workshop.learnt()],
             command=command or _python_command(domain, folder, seed),
             seed=seed,
             budget=clock.seconds,

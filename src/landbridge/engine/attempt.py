@@ -303,7 +303,7 @@ class Run:
             size=min(stage.batch, max(2, len(order.train))),
             augment=True,
             looks=looks,
-            strong=strong_views(self.road.supply.views, self.road.supply.inputs(order.train[:1])) if looks else None,
+            strong=strong_views(self.road.supply.suited, self.road.supply.inputs(order.train[:1])) if looks else None,
             stored=stored or (),
             stored_rows=rows,
         )

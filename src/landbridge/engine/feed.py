@@ -54,7 +54,7 @@ class Feed:
                 view = int(torch.randint(len(self.stored), (1,), generator=generator))
                 yield self._stored(rows, view)
             else:
-                views = self.supply.views if self.augment else None
+                views = self.supply.suited if self.augment else None
                 batch = self.supply.batch(rows, views, generator)
                 looks = tuple(self.supply.batch(rows, self.strong, generator) for _ in range(self.looks))
                 yield replace(batch, views=looks)

@@ -127,7 +127,7 @@ class ActivationStore:
         example, others are random views, drawn for each row by itself. None where all `views` of them would not fit or
         no disk takes them."""
         device = next(model.parameters()).device
-        seen = _named(supply.views) if view else ""
+        seen = _named(supply.suited) if view else ""
         what = {"kind": "layers" if above else "tokens", "depth": depth, "view": view, "views": seen}
         shelf = self.shelf({**key, **what, "dtype": str(dtype), "device": device.type}, supply)
         model.eval()
@@ -240,9 +240,9 @@ def _activations(shelf: Shelf, rows: np.ndarray, depth: int, mark: str) -> Activ
 
 def _by_row(supply: Supply, rows: np.ndarray, view: int) -> Views | None:
     """Random views whose randomness belongs to the row, whatever rows it is computed with."""
-    if not view or supply.views is None:
+    if not view or supply.suited is None:
         return None
-    views, names = supply.views, [d.hex() for d in supply.digests(rows).tolist()]
+    views, names = supply.suited, [d.hex() for d in supply.digests(rows).tolist()]
     return lambda inputs, _: _each(views, inputs, [torch_generator(view, "views", name) for name in names])
 
 

@@ -9,7 +9,8 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -19,10 +20,13 @@ from landbridge.core.batch import Batch, Inputs
 from landbridge.core.domain import Domain
 from landbridge.core.model import Prepare, Views
 from landbridge.engine.chunk import DIGEST
+from landbridge.engine.mirrored import Sides, sides
+from landbridge.nn.views import FlipCrop
 
 KEEP_BYTES = 2 << 30  # prepared examples held in memory; beyond it they are prepared again each time
 WINDOW_ROWS, WINDOW_BYTES = 8192, 64 << 20  # the most of a window that is prepared ahead
 THREADS = 8  # at most
+LOOKED_AT = 400  # pictures of which it is asked whether they may be mirrored
 
 Prepared = Mapping[str, np.ndarray]
 
@@ -51,8 +55,19 @@ class Supply:
     _bytes: int = 0
 
     def __post_init__(self) -> None:
+        self.sides: Sides | None = None  # of the pictures, once it was asked whether they may be mirrored
         self._named = np.zeros(len(self.domain), bool)
         self._names = np.zeros(len(self.domain), DIGEST)
+
+    @cached_property
+    def suited(self) -> Views | None:
+        """The views, without mirroring where the domain's pictures that are not test are one-sided."""
+        if not isinstance(self.views, FlipCrop) or not self.views.flip:
+            return self.views
+        rows = self.domain.folds[0].rest
+        some = rows[:: max(1, len(rows) // LOOKED_AT)][:LOOKED_AT].tolist()
+        self.sides = sides(self.prepared(row)["pixels"] for row in some)
+        return replace(self.views, flip=not self.sides.one)
 
     def prepared(self, row: int) -> Prepared:
         """The arrays of one row."""
