@@ -128,7 +128,8 @@ def measure(name: str, cell: Cell, data: Path, weights: Path, seed: int, work: P
         commands.append(words)
         if "error" in found:
             return result | found
-        result[kind] = {"test": found["test"], "chosen": found["chosen"]["name"], "seconds": seconds}
+        chosen = found["chosen"]["name"].replace(work.name, "WORK")
+        result[kind] = {"test": found["test"], "chosen": chosen, "seconds": seconds}
         result[kind] |= {"controls": found["controls"], "gain": found["gain"]}
         result[kind]["transfer"] = found["gain"]["transfer"]["value"]
     result["difference"] = result["pretrained"]["transfer"] - result["alone"]["transfer"]
