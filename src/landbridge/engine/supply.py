@@ -61,7 +61,8 @@ class Supply:
 
     @cached_property
     def suited(self) -> Views | None:
-        """The views, without mirroring where the domain's pictures that are not test are one-sided."""
+        """The views, without mirroring where the domain's pictures are one-sided, by those that are not test in the
+        first fold; labels are not looked at."""
         if not isinstance(self.views, FlipCrop) or not self.views.flip:
             return self.views
         rows = self.domain.folds[0].rest
