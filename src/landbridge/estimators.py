@@ -132,7 +132,7 @@ class _Crossing(BaseEstimator):
             given = [] if table else [s for s in default_sources(domain) if s != FROM_NOTHING][:1]
         if not given:
             return next(c.recipe for c in controls(domain) if c.role == "rival")
-        bridges = routes(domain.modality.part_name, readable(given[0], domain)[1])
+        bridges = routes(domain.modality.part_name, readable(given[0], domain).reads)
         if not bridges:
             raise UsageError(f"no bridge leads from {domain.modality.part_name} to {given[0]}; choose another source")
         objectives = (codec.parse("objectives", "supervised"),)

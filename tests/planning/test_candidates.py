@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,10 +12,11 @@ from landbridge.core import codec, registry
 from landbridge.core.errors import UsageError
 from landbridge.core.model import Model
 from landbridge.core.recipe import Recipe
-from landbridge.planning.candidates import anew, controls, part, propose, routes, scratch, single
+from landbridge.planning.candidates import Offer, anew, controls, part, propose, routes, scratch, single
 from landbridge.planning.foretell import kind
 from landbridge.planning.sources import default_sources, readable
 from landbridge.testing import toy_domain
+from landbridge.unlabelled_road import pretrain
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ from landbridge.testing import toy_domain
 )  # fmt: skip
 def test_every_modality_has_a_road_and_is_proposed_probes_first(modality: str, reads: str, bridge: str) -> None:
     assert bridge in routes(modality, reads)
-    found = propose(toy_domain(modality), [(f"toy:{reads}", reads)])
+    found = propose(toy_domain(modality), [Offer(f"toy:{reads}", reads)])
     moves = [any(s.tuning.part_name != "probe" for s in c.recipe.stages) for c in found]
     assert not moves[0] and moves == sorted(moves) and any(moves)
     assert all(c.reason and c.role == "candidate" for c in found)
@@ -36,13 +38,13 @@ def test_every_modality_has_a_road_and_is_proposed_probes_first(modality: str, r
 def test_where_no_bridge_leads_the_way_out_is_said() -> None:
     assert routes("image", "text") == []
     with pytest.raises(UsageError, match="no bridge leads from image to the given sources"):
-        propose(toy_domain("image"), [("toy:text", "text")])
-    assert propose(toy_domain("image"), [("toy:text", "text"), ("toy:image", "image")])
+        propose(toy_domain("image"), [Offer("toy:text", "text")])
+    assert propose(toy_domain("image"), [Offer("toy:text", "text"), Offer("toy:image", "image")])
 
 
 def test_names_are_examples_only_where_labels_are_few_and_classes_are_words() -> None:
     def named(domain) -> bool:
-        return any("names=True" in c.recipe.name for c in propose(domain, [("toy:text", "text")]))
+        return any("names=True" in c.recipe.name for c in propose(domain, [Offer("toy:text", "text")]))
 
     few = toy_domain("text", rows=60)
     assert named(few) and not named(toy_domain("text", rows=600))
@@ -51,7 +53,9 @@ def test_names_are_examples_only_where_labels_are_few_and_classes_are_words() ->
 
 def test_texts_are_drawn_together_by_pairs_where_labels_are_few() -> None:
     def drawn(domain) -> list[Recipe]:
-        found = [c.recipe for c in propose(domain, [(f"toy:{domain.modality.part_name}", domain.modality.part_name)])]
+        found = [
+            c.recipe for c in propose(domain, [Offer(f"toy:{domain.modality.part_name}", domain.modality.part_name)])
+        ]
         return [r for r in found if r.stages[0].objectives[0].part_name == "contrastive"]
 
     (recipe,) = drawn(toy_domain("text", rows=60))
@@ -85,7 +89,7 @@ def test_sources_at_hand_are_those_that_a_bridge_reaches() -> None:
     assert "embedded:minilm" in default_sources(toy_domain("text"))
     assert default_sources(toy_domain("table"))[0] == "embedded:tables"
     assert "embedded:minilm" not in default_sources(toy_domain("image"))
-    assert readable("scratch:convnet", toy_domain("image")) == ("scratch:convnet", "image")
+    assert readable("scratch:convnet", toy_domain("image")) == ("scratch:convnet", "image", False)
 
 
 @pytest.mark.parametrize(("source", "reads"), [("embedded:minilm", "text"), ("convnet", "image")])
@@ -108,8 +112,19 @@ def test_a_source_of_generated_pictures_learns_all_anew_longer_where_rows_are_fe
     assert recipe.stages[-1].epochs == epochs and "norm_statistics='moving'" in codec.text(recipe.stages[-1].tuning)
     assert kind(recipe) == "anew"
     domain = toy_domain("image")
-    proposed = [c.recipe for c in propose(domain, [("embedded:pictures", "image")])]
+    proposed = [c.recipe for c in propose(domain, [readable("embedded:pictures", domain)])]
     learning = [r for r in proposed if "full" in r.name]
     assert [r.stages[-1].tuning for r in learning] == [recipe.stages[-1].tuning] and proposed[-1] == learning[0]
-    others = propose(domain, [("toy:image", "image")])
+    others = propose(domain, [Offer("toy:image", "image")])
     assert not any("moving" in c.recipe.name for c in others)
+
+
+def test_what_was_pretrained_from_generated_pictures_learns_all_anew_as_well(tmp_path: Path) -> None:
+    pretrain(toy_domain("image"), "embedded:pictures", objective="masked", epochs=1, out=tmp_path / "first")
+    pretrain(toy_domain("image"), f"artifact:{tmp_path / 'first'}", objective="masked", epochs=1, out=tmp_path / "next")
+    for name in ("first", "next"):  # the second holds all weights itself, the first names what ships
+        proposed = [
+            c.recipe
+            for c in propose(toy_domain("image"), [readable(f"artifact:{tmp_path / name}", toy_domain("image"))])
+        ]
+        assert [kind(r) for r in proposed if "full" in r.name] == ["anew"]

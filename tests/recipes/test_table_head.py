@@ -19,7 +19,7 @@ from landbridge.engine.attempt import Order, attempt
 from landbridge.engine.workshop import Workshop
 from landbridge.nn.cells import UNIT
 from landbridge.nn.table_net import TableShape
-from landbridge.planning.candidates import propose, scratch
+from landbridge.planning.candidates import Offer, propose, scratch
 from landbridge.sources.tables import write_folder
 from landbridge.testing import toy_body
 
@@ -127,7 +127,7 @@ def test_a_few_steps_teach_it_something(head):
 
 def test_it_is_proposed_tried_saved_and_loaded(head, tmp_path):
     domain, source = _domain(), f"tables:{head[0]}"
-    [candidate] = propose(domain, [(source, "columns")])
+    [candidate] = propose(domain, [Offer(source, "columns")])
     assert candidate.recipe.name.startswith("probe(head='context')")
     workshop, pair = Workshop(domain, device=torch.device("cpu"), folder=tmp_path), domain.folds[0].pairs[0]
     made = attempt(workshop, Order(recipe=candidate.recipe, train=pair.train, validation=pair.validation))
@@ -154,7 +154,7 @@ def test_it_is_proposed_tried_saved_and_loaded(head, tmp_path):
 
 
 def test_what_it_is_not_made_for_is_not_proposed(head):
-    source = [(f"tables:{head[0]}", "columns")]
+    source = [Offer(f"tables:{head[0]}", "columns")]
     with pytest.raises(UsageError, match="not made for classify with 11 outputs"):
         propose(_domain(outputs=11), source)
     values = replace(_domain(), task=find("tasks", "regress").from_labels([0.0, 1.0, 2.0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from landbridge.tunings.freeze import batch_normed
 
 BRIDGES = {"spectrogram": "spectrogram(size=64)", "plot": "plot(size=96)"}  # small pictures say as much and cost less
 ASKED = "asked for"  # the reason of a recipe that a person named: it is run as it stands
-GENERATED = "embedded:pictures"  # a source that has seen generated pictures only
 SCRATCH_PIXELS = 96  # edge of the pictures on which the control learns from nothing
 FEW = 50  # labels a class below which a small set counts as few
 FEW_CLASSES = 10  # whose texts bear to be drawn together wholly
@@ -45,6 +44,14 @@ class Candidate:
     def name(self) -> str:
         """What it is called in progress, trials and report."""
         return self.called or self.recipe.name
+
+
+class Offer(NamedTuple):
+    """A source that may be tried, what it reads, and whether it began from generated pictures only."""
+
+    address: str
+    reads: str
+    generated: bool = False
 
 
 def part(group: str, text: str) -> Any:
@@ -129,35 +136,35 @@ def single(source: str, bridge: Any, *tunings: str, objective: str = "supervised
     )
 
 
-def propose(domain: Domain, sources: Sequence[tuple[str, str]]) -> list[Candidate]:
-    """Candidates over `sources` (address, modality it reads), probes first; UsageError when nothing fits the data."""
+def propose(domain: Domain, sources: Sequence[Offer]) -> list[Candidate]:
+    """Candidates over `sources`, probes first; UsageError when nothing fits the data."""
     modality = domain.modality.part_name
     found: list[Candidate] = []
     refused: list[str] = []
-    for address, reads in sources:
-        bridges = routes(modality, reads)
+    for offer in sources:
+        bridges = routes(modality, offer.reads)
         if not bridges:
-            refused.append(f"{address} reads {reads}")
+            refused.append(f"{offer.address} reads {offer.reads}")
         for name in bridges:
-            found += _ways(domain, address, reads, part("bridges", BRIDGES.get(name, name)))
+            found += _ways(domain, offer, part("bridges", BRIDGES.get(name, name)))
     if refused and not found:
         raise UsageError(f"no bridge leads from {modality} to the given sources ({'; '.join(refused)}); choose another")
     if sources and not found:
-        asked, task = ", ".join(address for address, _ in sources), domain.task
+        asked, task = ", ".join(o.address for o in sources), domain.task
         raise UsageError(f"{asked}: not made for {task.part_name} with {task.outputs} outputs; choose another source")
     return sorted(found, key=lambda c: _cost(c.recipe))
 
 
-def _ways(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candidate]:
+def _ways(domain: Domain, offer: Offer, bridge: Any) -> list[Candidate]:
     """Probe, then tuning from the probe, then the parameter-efficient ways."""
-    n = len(domain.folds[0].rest)
+    source, reads, n = offer.address, offer.reads, len(domain.folds[0].rest)
     if source.startswith("scratch:"):
         base = Recipe(source=source, bridge=bridge, stages=())
         reason = "no pretrained source was given: an architecture by itself"
         return [Candidate(recipe=scratch(base, domain.modality.part_name), role="scratch", reason=reason)]
     if reads == "columns":
         return _in_context(domain, source, bridge, n)
-    return [*_probes(domain, source, reads, bridge, n), *_tuned(domain, source, reads, bridge)]
+    return [*_probes(domain, source, reads, bridge, n), *_tuned(domain, offer, bridge)]
 
 
 def _in_context(domain: Domain, source: str, bridge: Any, n: int) -> list[Candidate]:
@@ -192,7 +199,7 @@ def _probes(domain: Domain, source: str, reads: str, bridge: Any, n: int) -> lis
     ]
 
 
-def _tuned(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candidate]:
+def _tuned(domain: Domain, offer: Offer, bridge: Any) -> list[Candidate]:
     """What moves weights, each from the probe's head (LP-FT, Kumar et al. 2022, arXiv:2202.10054), gentle and short.
 
     Rates and lengths are single trials on public sets, not tuned optima. The whole schedule is run: the score in its
@@ -200,6 +207,7 @@ def _tuned(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candida
     """
     stored = "only the last blocks move, over stored activations: cheap, and the early layers are general"
     every = "start from the probe's head, then let all weights move a little, so that the features stay in place"
+    source, reads = offer.address, offer.reads
     if reads == "text":
         gentle = {"lr": 1e-4, "epochs": 3, "patience": 0}
         ways = [
@@ -214,7 +222,7 @@ def _tuned(domain: Domain, source: str, reads: str, bridge: Any) -> list[Candida
         ways = [("partial(blocks=7, layer_decay=0.8, head_scale=2.0)", gentle, stored)]
     named = "supervised(names=True)" if _few(domain) and _named(domain) else "supervised"
     smooth = named if reads == "text" else "supervised(smoothing=0.05)"
-    if source == GENERATED:
+    if offer.generated:
         why = "the source has seen generated pictures only: from the probe's head on, all of it learns yours"
         return [Candidate(recipe=anew(source, bridge, len(domain.folds[0].rest), smooth), reason=why)]
     tuned = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from landbridge.core import registry
 from landbridge.core.domain import Domain
 from landbridge.engine.predictor import open_source
-from landbridge.planning.candidates import routes
+from landbridge.planning.candidates import Offer, routes
 
 MOST = 4  # sources tried when none is named
 FROM_NOTHING = "scratch:convnet"
@@ -27,6 +27,7 @@ def default_sources(domain: Domain) -> list[str]:
     return addresses
 
 
-def readable(address: str, domain: Domain, *, weights: bool = False) -> tuple[str, str]:
-    """The address with the modality that its body reads; with `weights` it is opened whole, so that a misfit shows."""
-    return address, open_source(address, weights=weights, modality=domain.modality.part_name).reads
+def readable(address: str, domain: Domain, *, weights: bool = False) -> Offer:
+    """What an address offers; with `weights` its body is opened whole, so that a misfit shows."""
+    body = open_source(address, weights=weights, modality=domain.modality.part_name)
+    return Offer(address, body.reads, bool(body.card.get("generated")))
