@@ -41,13 +41,16 @@ from PIL import Image
 
 from landbridge.core import codec
 from landbridge.core.domain import Domain, Fold, Pair
+from landbridge.core.parts import name_of
 from landbridge.core.recipe import Recipe
 from landbridge.engine.attempt import Order, attempt
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.belief import prior_of, updated
-from landbridge.planning.candidates import anew, scratch, single
+from landbridge.planning.candidates import anew, road, scratch, single
 from landbridge.planning.foretell import Known
+from landbridge.planning.originals import originals
 from landbridge.planning.search import EARNED
+from landbridge.planning.sources import readable
 from landbridge.reading.read import read
 
 RESULTS = Path(__file__).parent / "results" / "embedded.json"
@@ -168,18 +171,22 @@ def divided(domain: Domain, cell: Cell, labels: int, seed: int) -> tuple[Pair, n
     return Pair(train=np.sort(np.concatenate(fit)), validation=np.sort(np.concatenate(choose))), test
 
 
-def frozen(source: str, modality: str) -> list[Recipe]:
-    """Heads on a frozen source, over several numbers of layers; for pictures over their middle and over the whole."""
-    bridges = [codec.parse("bridges", name) for name in BRIDGES[modality]]
+def frozen(source: str, domain: Domain) -> list[Recipe]:
+    """Heads on a frozen source, over several numbers of layers; for pictures over their middle and over the whole, each
+    at the size at which the road shows them."""
+    way = road("native", readable(source, domain), originals(domain))
+    size = {"size": codec.to_json(way)["size"]}
+    bridges = [codec.parse("bridges", name) for name in BRIDGES[domain.modality.part_name]]
+    bridges = [codec.from_json("bridges", codec.to_json(b) | size) if name_of(b) == "native" else b for b in bridges]
     return [single(source, bridge, f"probe(head='kernel', taps={taps})") for bridge in bridges for taps in TAPS]
 
 
-def others(modality: str, bridge: Any, rows: int, weights: Path | None) -> dict[str, list[Recipe]]:
+def others(domain: Domain, bridge: Any, rows: int, weights: Path | None) -> dict[str, list[Recipe]]:
     """The other ways over the bridge that was best for the frozen encoder; `scratch` is the road's own control."""
-    tuned = anew(SOURCE, bridge, rows)
+    tuned, modality = anew(SOURCE, bridge, rows), domain.modality.part_name
     rival = Recipe(source=f"rival:{RIVALS[modality]}", bridge=codec.parse("bridges", "native"), stages=())
     ways = {"rival": [rival], "tuned": [tuned], "scratch": [scratch(tuned, modality)]}
-    return ways if weights is None else ways | {"imagenet": frozen(IMAGENET.format(weights=weights), modality)}
+    return ways if weights is None else ways | {"imagenet": frozen(IMAGENET.format(weights=weights), domain)}
 
 
 def measure(name: str, labels: int, seed: int, data: Path, weights: Path | None) -> dict[str, Any] | None:
@@ -197,7 +204,6 @@ def measure(name: str, labels: int, seed: int, data: Path, weights: Path | None)
         shop = workshop(domain, folder)
         found: dict[str, Any] = {"rows": {"fit": len(pair.train), "choose": len(pair.validation), "test": len(test)}}
         found |= {"most_labels": int(most), "seconds": {}, "validation": {}, "right": {}, "recipes": {}}
-        modality = domain.modality.part_name
 
         def judge(way: str, choice: list[Recipe]) -> Judged:
             done = judged(shop, choice, pair, test, seed)
@@ -207,8 +213,8 @@ def measure(name: str, labels: int, seed: int, data: Path, weights: Path | None)
             found["recipes"][way] = done.recipe.name.replace(str(weights), "WEIGHTS")
             return done
 
-        best = judge("frozen", frozen(SOURCE, modality))
-        ways = others(modality, best.recipe.bridge, len(pair.train), weights)
+        best = judge("frozen", frozen(SOURCE, domain))
+        ways = others(domain, best.recipe.bridge, len(pair.train), weights)
         made = {way: judge(way, choice) for way, choice in ways.items()}
     trusted = prefers(best, made["tuned"], pair, domain.task.outputs)
     found["transfer"] = "tuned" if trusted else "frozen"

@@ -40,13 +40,14 @@ class Cell:
     """A source, how it goes on without labels, and the budgets of both commands."""
 
     source: str
-    objective: str
+    objective: str  # "" for what the command does by itself
     pretraining: str = "10m"
     budget: str = "3m"
     more: tuple[str, ...] = ()
 
 
 CELLS = {
+    "pictures": Cell(EMBEDDED, ""),
     "pictures_simclr": Cell(EMBEDDED, "simclr", more=SMALL),
     "pictures_vicreg": Cell(EMBEDDED, "vicreg", more=SMALL),
     "pictures_dino": Cell(EMBEDDED, "dino", more=SMALL),
@@ -115,7 +116,8 @@ def measure(name: str, cell: Cell, data: Path, weights: Path, seed: int, work: P
     if not few.exists():
         labelled(data, few, seed)
     given, made = ["--seed", str(seed)], work / f"{name}-{seed}"
-    words = ["pretrain", str(digits), "-s", source, "--objective", cell.objective, "-b", cell.pretraining, *cell.more]
+    words = ["pretrain", str(digits), "-s", source, "-b", cell.pretraining, *cell.more]
+    words += ["--objective", cell.objective] if cell.objective else []
     before, seconds = command([*words, "-o", str(made), *given], cache)
     commands = [[*words, "-o", str(made), *given]]
     result: dict[str, Any] = {"cell": name, "seed": seed, "pretraining_s": seconds}

@@ -17,14 +17,15 @@ from landbridge.core.parts import name_of
 from landbridge.core.progress import Tick
 from landbridge.core.recipe import Recipe, Stage
 from landbridge.engine.attempt import Attempt, Headless, Order, Solves, attempt
-from landbridge.engine.predictor import open_source
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.candidates import BRIDGES, routes
+from landbridge.planning.candidates import Offer, road, routes
+from landbridge.planning.originals import originals
+from landbridge.planning.sources import readable
 
 OBJECTIVES = {
     "text": "masked_language",
     "table": "masked_features",
-}  # by the data's modality; `masked` or `latent` else
+}  # by the data's modality; else `masked` for pictures from nothing, and `latent`, which leaves more of what is known
 FROM_NOTHING = {"tuning": "full(layer_decay=1.0, head_scale=1.0, norm_statistics='moving')", "lr": 1e-3, "decay": 0.05}
 FROM_A_SOURCE = {"tuning": "full(norm_statistics='moving')", "lr": 0.0, "decay": 0.01}
 BATCH = 64
@@ -45,25 +46,26 @@ def pretraining(
 
     UsageError where an objective asks for labels or no bridge leads to the source.
     """
-    modality, reads = domain.modality.part_name, _reads(source, domain)
-    ways = routes(modality, reads)
+    modality, offer = domain.modality.part_name, _offered(source, domain)
+    reads, ways = offer.reads, routes(modality, offer.reads)
     if not ways:
         raise UsageError(f"no bridge leads from {modality} to {source}, which reads {reads}; choose another source")
-    road = codec.parse("bridges", bridge or BRIDGES.get(ways[0], ways[0]))
-    if name_of(road) not in ways:
-        raise UsageError(f"{name_of(road)}: does not lead from {modality} to {source}; use {' or '.join(ways)}")
-    usual = OBJECTIVES.get(modality, "masked" if reads == "image" else "latent")
+    way = codec.parse("bridges", bridge) if bridge else road(ways[0], offer, originals(domain))
+    if name_of(way) not in ways:
+        raise UsageError(f"{name_of(way)}: does not lead from {modality} to {source}; use {' or '.join(ways)}")
+    blank = source.startswith("scratch:")
+    usual = OBJECTIVES.get(modality, "masked" if reads == "image" and blank else "latent")
     objectives = tuple(codec.parse("objectives", text) for text in (objective or usual).split("+"))
     for one in objectives:
         if isinstance(one, Solves) or not any(isinstance(o, Headless) for o in objectives):
             raise UsageError(f"{codec.text(one)}: learns from labels, which pretraining has none of; use {usual}")
-    start = FROM_NOTHING if source.startswith("scratch:") else FROM_A_SOURCE
+    start = FROM_NOTHING if blank else FROM_A_SOURCE
     epochs = max(FEWEST, min(MOST, round(SEEN / len(domain))))
     given = {"batch": BATCH, "lr": start["lr"], "decay": start["decay"], "epochs": epochs, "patience": 0}
     given |= {name: value for name, value in length.items() if value}
     tuned = codec.parse("tunings", tuning or str(start["tuning"]))
     stage = Stage(tuning=tuned, objectives=objectives, **given)
-    return Recipe(source=source, bridge=road, stages=(stage,))
+    return Recipe(source=source, bridge=way, stages=(stage,))
 
 
 def pretrained(
@@ -88,10 +90,10 @@ def key_of(recipe: Recipe, domain: Domain, seed: int) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
-def _reads(source: str, domain: Domain) -> str:
-    """The modality that a source reads; opened with its weights, so that a misfit shows before any work."""
+def _offered(source: str, domain: Domain) -> Offer:
+    """What a source offers; opened with its weights, so that a misfit shows before any work."""
     if source.startswith("rival:"):
         raise UsageError(
             f"{source}: a control fits itself and cannot be pretrained; name a source such as scratch:convnet"
         )
-    return open_source(source, modality=domain.modality.part_name).reads
+    return readable(source, domain, weights=True)
