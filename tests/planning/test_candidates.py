@@ -53,14 +53,15 @@ def test_names_are_examples_only_where_labels_are_few_and_classes_are_words() ->
 
 def test_texts_are_drawn_together_by_pairs_where_labels_are_few() -> None:
     def drawn(domain) -> list[Recipe]:
-        found = [
-            c.recipe for c in propose(domain, [Offer(f"toy:{domain.modality.part_name}", domain.modality.part_name)])
-        ]
+        reads = domain.modality.part_name
+        found = [c.recipe for c in propose(domain, [Offer(f"toy:{reads}", reads)])]
         return [r for r in found if r.stages[0].objectives[0].part_name == "contrastive"]
 
     (recipe,) = drawn(toy_domain("text", rows=60))
     assert [s.tuning.part_name for s in recipe.stages] == ["full", "probe"]
     assert codec.text(recipe.stages[0].objectives[0]) == "contrastive"
+    (fewer,) = drawn(toy_domain("text", rows=24))
+    assert fewer.stages[0].lr < recipe.stages[0].lr  # the fewest rows are not followed as far
     names = [f"kind {chr(97 + n)}" for n in range(12)]
     (many,) = drawn(replace(toy_domain("text", rows=60), task=registry.find("tasks", "classify").from_labels(names)))
     assert codec.text(many.stages[0].objectives[0]) == "contrastive(kind='supcon')"

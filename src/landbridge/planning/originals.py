@@ -9,7 +9,7 @@ import numpy as np
 from landbridge.core.domain import Domain
 
 LOOKED_AT = 32  # pictures, spread over the rows that are not test
-SMALL = 32  # pixels of the longer side up to which pictures count as small
+SMALL = 28  # pixels of the longer side up to which pictures count as small; letters of 40 already lose at 64
 
 
 @dataclass(frozen=True)
