@@ -116,6 +116,28 @@ def test_the_search_keeps_to_its_clock_and_allots_no_negative_time(
     assert len(found) == 5
 
 
+@pytest.mark.parametrize(
+    ("left", "ran"),  # seconds there are, and those that attempts take whose whole schedule asks for 30
+    [(1000.0, [30, 30]), (100.0, [30, 30]), (75.0, [30]), (61.0, [30]), (40.0, [20])],
+)
+def test_whole_schedules_on_fewer_pairs_go_before_parts_of_them(
+    make: Callable[..., Search], encoder: str, left: float, ran: list[float]
+) -> None:
+    search = make(two_pairs(toy_domain("text", rows=40)), seconds=left)
+    took = list[float]()
+
+    def attempt(made: Standing, pair: int, seconds: float) -> Attempt:
+        took.append(min(30.0, seconds))
+        search.workshop.progress.time += took[-1]
+        return standing(search, "candidate", {pair: 0.5}, seconds=took[-1]).attempts[pair]
+
+    search._attempt = attempt
+    search._runoff = lambda room: None
+    search.run([Candidate(recipe=single(encoder, NATIVE, "full", epochs=3), reason=ASKED)], [], 0.0)
+    assert took == pytest.approx(ran, abs=0.1)
+    assert left - sum(took) >= took[0] - 0.1  # for the refit
+
+
 def test_a_failure_is_recorded_and_the_rest_goes_on(make: Callable[..., Search], encoder: str) -> None:
     bad = Candidate(recipe=single(encoder, NATIVE, "probe", "lora(targets='nowhere')"), reason=ASKED)
     search = make()

@@ -93,13 +93,13 @@ class Search:
                 continue
             room = deadline - (self.budget.spent - began)
             pairs = len(self.fold.pairs[:MOST_PAIRS])
-            again = 1 / pairs if refits(self.fold) else 0.0  # the winner's refit takes as long as one more attempt
+            again = 1 / pairs if refits(self.fold) else 0.0
             share = room / (len(slow) - number + again)
             share = max(share, min(self._wanted(candidate), FAVOUR * room))
             if share < 2.0 and math.isfinite(share) and self.transfer():
                 self._skip(candidate, "out of time")
                 continue
-            self._try(candidate, pairs=pairs, seconds=max(1.0, share))
+            self._try(candidate, pairs=pairs, seconds=max(1.0, share), again=again * share)
         self._at_least_one(deadline - (self.budget.spent - began))
         if self.climbs:
             self._climb(lambda: deadline - (self.budget.spent - began))
@@ -357,19 +357,22 @@ class Search:
         return None if found is None else found.to_json()
 
     def _try(
-        self, candidate: Candidate, *, pairs: int, seconds: float, among: tuple[Pair, ...] | None = None
-    ) -> Standing:
-        """Run a candidate on its pairs until its seconds are used up; a failure is recorded, not raised."""
+        self, candidate: Candidate, *, pairs: int, seconds: float, again: float = 0.0,
+        among: tuple[Pair, ...] | None = None,
+    ) -> Standing:  # fmt: skip
+        """Run a candidate on its pairs until its seconds are used up; a failure is recorded, not raised. With `again`
+        seconds kept for a refit, as long as one attempt, fewer pairs go before parts of schedules, which say little."""
         standing = Standing(candidate, among or self.fold.pairs)
         self.standings.append(standing)
         began = self.budget.spent
         for number in range(pairs):
             used = self.budget.spent - began
-            if number and used + standing.seconds > seconds:
+            if number and used + standing.seconds * (2 if again else 1) > seconds + again:
                 break
             try:
                 even = pairs - number if candidate.recipe.stages else 1  # a control's further pairs take what it leaves
-                standing.attempts[number] = self._attempt(standing, number, (seconds - used) / even)
+                room = max((seconds - used) / even, (seconds + again - used) / 2 if again else 0.0)
+                standing.attempts[number] = self._attempt(standing, number, room)
             except LandbridgeError as error:
                 standing.error = error
                 break
@@ -388,7 +391,6 @@ class Search:
         if known is not None and len(known.output) == len(split.validation):
             return known
         leader = self.best([s for s in self.standings if pair in s.attempts])
-
         slack = SURE * self._standard_error(leader, pair) if leader is not None else math.inf
 
         def watch(share: float, best: float) -> str:
