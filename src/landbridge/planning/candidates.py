@@ -50,7 +50,7 @@ class Candidate:
 
 
 class Offer(NamedTuple):
-    """A source that may be tried, what it reads, and whether it began from generated pictures only."""
+    """A source that may be tried, what it reads, and whether it has seen generated pictures only."""
 
     address: str
     reads: str

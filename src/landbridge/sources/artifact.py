@@ -89,5 +89,5 @@ def _connected(body: Body, way: Mapping[str, Any], address: str, card: Mapping[s
     through = codec.from_json("bridges", way["bridge"]).connect(body, way["facts"])
     named = NamedBody(through, address=address, files={NAME_FILE: json.dumps([*before, dict(way)]).encode()})
     put_back(named, way.get("inserts", ()))
-    named.card.update(card)
+    named.card.update(card, generated=False)  # whatever it began from, it has seen the data of that run
     return named

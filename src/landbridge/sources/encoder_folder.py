@@ -1,7 +1,7 @@
 """A folder with an image encoder of our own: `model.safetensors` in half precision and `card.json`, which tells all.
 
-The card's fields `network` (what `Encoder` takes), `size` (pixels) and `generated` (whether it has seen generated
-pictures only) rebuild the body; the others are for people.
+The card's fields `network` (what `Encoder` takes) and `size` (pixels) rebuild the body, `generated` says whether it has
+seen generated pictures only; the others are for people.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from landbridge.sources.cut import CutBody
 from landbridge.sources.weights_file import json_file, sha256
 
 WEIGHTS_FILE, CARD_FILE, SHAPE_FILE = "model.safetensors", "card.json", "encoder.json"
-SHAPE = ("network", "size", "generated")
 
 
 class EncoderFresh:
@@ -40,8 +39,8 @@ class EncoderFresh:
 def open_encoder(folder: Path, address: str, weights: bool) -> CutBody:
     """The body of a folder, with its weights or as for training from scratch; SourceError where the card says less."""
     card = json_file(folder / CARD_FILE)
-    body = _body({name: card.get(name) for name in SHAPE}, address, str(folder / CARD_FILE))
-    body.card |= {"licence": card.get("licence", ""), "data": card.get("data", "")}
+    body = _body({name: card.get(name) for name in ("network", "size")}, address, str(folder / CARD_FILE))
+    body.card |= {name: card.get(name, "") for name in ("licence", "data", "generated")}
     if weights:
         tensors = load_file(folder / WEIGHTS_FILE)
         body.net.load_state_dict({name: _single(tensor) for name, tensor in tensors.items()})
@@ -83,13 +82,12 @@ def _single(tensor: Tensor) -> Tensor:
 
 def _body(shape: Mapping[str, Any], address: str, where: str) -> CutBody:
     """The body of a shape, its weights drawn by seed 0."""
-    network, size, generated = (shape.get(name) for name in SHAPE)
+    network, size = shape.get("network"), shape.get("size")
     if not isinstance(network, dict) or not isinstance(size, int):
         raise SourceError(f"{address}: {where} needs `network` and `size`, got {network!r} and {size!r}; reinstall it")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net = Encoder(**network)
-    facts = {"network": net.shape, "size": size, "generated": bool(generated)}
     return CutBody(
         address=address,
         net=net.eval(),
@@ -97,6 +95,6 @@ def _body(shape: Mapping[str, Any], address: str, where: str) -> CutBody:
         cut=Conv(width=net.width, front=("stem",), layers=tuple((f"layers.{i}",) for i in range(len(net.layers)))),
         prepare=ImagePrepare(size=size, resize=size),
         views=FlipCrop(),
-        card={"architecture": "Encoder", "licence": "", "generated": bool(generated)},
-        small_files={SHAPE_FILE: json.dumps(facts).encode()},
+        card={"architecture": "Encoder", "licence": ""},
+        small_files={SHAPE_FILE: json.dumps({"network": net.shape, "size": size}).encode()},
     )
