@@ -61,7 +61,8 @@ def test_texts_are_drawn_together_by_pairs_where_labels_are_few() -> None:
     assert [s.tuning.part_name for s in recipe.stages] == ["full", "probe"]
     assert codec.text(recipe.stages[0].objectives[0]) == "contrastive"
     (fewer,) = drawn(toy_domain("text", rows=24))
-    assert fewer.stages[0].lr < recipe.stages[0].lr  # the fewest rows are not followed as far
+    pulls = fewer.stages[0], recipe.stages[0]  # a batch each, so that epochs are steps
+    assert pulls[0].lr < pulls[1].lr and pulls[0].epochs < pulls[1].epochs  # the fewest rows are not followed as far
     names = [f"kind {chr(97 + n)}" for n in range(12)]
     (many,) = drawn(replace(toy_domain("text", rows=60), task=registry.find("tasks", "classify").from_labels(names)))
     assert codec.text(many.stages[0].objectives[0]) == "contrastive(kind='supcon')"
