@@ -7,7 +7,8 @@ that begin with `v1`. `landbridge pretrain` reads the 10,000 digits of MNIST's t
 folder; then `landbridge run` gets 10 labelled digits a class of USPS, drawn by the seed from its training set, and is
 judged on USPS's test set: once from the pretrained source, once from the source that pretraining began with, with equal
 budgets; compared are the best transfer recipes of both, also where a control was delivered. The first takes the budget
-of pretraining besides, on data that costs no labels. Needs h5py. Results go to benchmarks/results/pretrain.json, cell
+of pretraining besides, on data that costs no labels. With `--work FOLDER` pretrained sources are kept there, and those
+that lie there are not made again. Needs h5py. Results go to benchmarks/results/pretrain.json, cell
 by cell, with machine, versions, seed and commands.
 """
 
@@ -21,6 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,8 +110,11 @@ def command(words: list[str], cache: Path) -> tuple[dict[str, Any], float]:
     return json.loads(done.stdout), seconds
 
 
-def measure(name: str, cell: Cell, data: Path, weights: Path, seed: int, work: Path) -> dict[str, Any]:
-    """Pretrain, then run from both sources; accuracy of each and their difference."""
+def measure(
+    name: str, cell: Cell, data: Path, weights: Path, seed: int, work: Path, known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Pretrain, then run from both sources; accuracy of each and their difference. `known` is what an earlier call
+    found, of which the pretraining is taken over where its source is still there."""
     source, cache = cell.source.format(weights=weights), work / "cache"
     digits, few = work / "mnist", work / f"usps-{seed}"
     if not digits.exists():
@@ -118,7 +124,10 @@ def measure(name: str, cell: Cell, data: Path, weights: Path, seed: int, work: P
     given, made = ["--seed", str(seed)], work / f"{name}-{seed}"
     words = ["pretrain", str(digits), "-s", source, "-b", cell.pretraining, *cell.more]
     words += ["--objective", cell.objective] if cell.objective else []
-    before, seconds = command([*words, "-o", str(made), *given], cache)
+    if made.exists() and "pretraining_s" in known and "error" not in known:
+        before, seconds = dict(known), known["pretraining_s"]
+    else:
+        before, seconds = command([*words, "-o", str(made), *given], cache)
     commands = [[*words, "-o", str(made), *given]]
     result: dict[str, Any] = {"cell": name, "seed": seed, "pretraining_s": seconds}
     if "error" in before:
@@ -130,13 +139,13 @@ def measure(name: str, cell: Cell, data: Path, weights: Path, seed: int, work: P
         commands.append(words)
         if "error" in found:
             return result | found
-        chosen = found["chosen"]["name"].replace(work.name, "WORK")
-        result[kind] = {"test": found["test"], "chosen": chosen, "seconds": seconds}
+        result[kind] = {"test": found["test"], "chosen": found["chosen"]["name"], "seconds": seconds}
         result[kind] |= {"controls": found["controls"], "gain": found["gain"]}
         result[kind]["transfer"] = found["gain"]["transfer"]["value"]
     result["difference"] = result["pretrained"]["transfer"] - result["alone"]["transfer"]
-    shown = [" ".join(["landbridge", *w]).replace(str(work), "WORK").replace(str(weights), "WEIGHTS") for w in commands]
-    return result | {"commands": shown, "reached": result["difference"] > 0}
+    result |= {"commands": [" ".join(["landbridge", *w]) for w in commands], "reached": result["difference"] > 0}
+    text = json.dumps(result).replace(str(weights), "WEIGHTS").replace(str(work), "WORK")
+    return json.loads(text.replace(f"artifact:{work.name}/", "artifact:WORK/"))
 
 
 def main() -> None:
@@ -146,16 +155,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--work", type=Path, help="default a folder that is removed")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with nullcontext(asked.work) if asked.work else tempfile.TemporaryDirectory() as folder:
         for name in asked.cells or CELLS:
             cell = CELLS[name]
             if cell.source == V1 and not (asked.weights / "mobilenet_v1_0.25_128").exists():
                 print(f"{name}: skipped, its weights are not in {asked.weights}")
                 continue
             for seed in asked.seeds:
-                found = measure(name, cell, asked.data, asked.weights, seed, Path(folder))
                 results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+                known = results.get(f"{name}/{seed}", {})
+                found = measure(name, cell, asked.data, asked.weights, seed, Path(folder), known)
                 results[f"{name}/{seed}"] = {"machine": machine()} | found
                 RESULTS.parent.mkdir(exist_ok=True)
                 RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
