@@ -148,6 +148,11 @@ def measure(
     return json.loads(text.replace(f"artifact:{work.name}/", "artifact:WORK/"))
 
 
+def kept() -> dict[str, Any]:
+    """What was measured so far."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
 def main() -> None:
     """Measure the asked cells (default all) and merge them into the results file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -164,9 +169,9 @@ def main() -> None:
                 print(f"{name}: skipped, its weights are not in {asked.weights}")
                 continue
             for seed in asked.seeds:
-                results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-                known = results.get(f"{name}/{seed}", {})
+                known = kept().get(f"{name}/{seed}", {})
                 found = measure(name, cell, asked.data, asked.weights, seed, Path(folder), known)
+                results = kept()
                 results[f"{name}/{seed}"] = {"machine": machine()} | found
                 RESULTS.parent.mkdir(exist_ok=True)
                 RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
