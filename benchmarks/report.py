@@ -100,7 +100,8 @@ cross-validation, `untuned` the same as it comes. Ranks are means over sets, 1 f
 PRETRAIN = """\
 By `benchmarks/pretrain.py`: `landbridge pretrain` on MNIST's 10,000 test digits without their labels, then `landbridge
 run` with ten labelled digits a class of USPS, from the pretrained source and from the one that pretraining began with;
-accuracies of the best transfer recipe on USPS's test set."""
+accuracies of the best transfer recipe on USPS's test set. `pictures` is the command without any option but the
+budget of ten minutes, from `embedded:pictures`."""
 
 CHOICE = """\
 By `benchmarks/choice.py`, on training rows alone: everything is tried with all the time it takes, fitted again on all
