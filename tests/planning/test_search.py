@@ -138,6 +138,16 @@ def test_whole_schedules_on_fewer_pairs_go_before_parts_of_them(
     assert left - sum(took) >= took[0] - 0.1  # for the refit
 
 
+def test_without_a_limit_and_without_a_refit_nothing_is_kept_for_one(
+    make: Callable[..., Search], encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("landbridge.planning.search.refits", lambda fold: False)
+    search, kept = make(two_pairs(toy_domain("text", rows=40))), list[float]()
+    search._try = lambda candidate, **given: kept.append(given["again"])
+    search.run([Candidate(recipe=single(encoder, NATIVE, "full", epochs=3), reason=ASKED)], [], 0.0)
+    assert kept == [0.0]  # no share of no limit
+
+
 def test_a_failure_is_recorded_and_the_rest_goes_on(make: Callable[..., Search], encoder: str) -> None:
     bad = Candidate(recipe=single(encoder, NATIVE, "probe", "lora(targets='nowhere')"), reason=ASKED)
     search = make()

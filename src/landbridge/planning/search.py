@@ -99,7 +99,7 @@ class Search:
             if share < 2.0 and math.isfinite(share) and self.transfer():
                 self._skip(candidate, "out of time")
                 continue
-            self._try(candidate, pairs=pairs, seconds=max(1.0, share), again=again * share)
+            self._try(candidate, pairs=pairs, seconds=max(1.0, share), again=again and again * share)
         self._at_least_one(deadline - (self.budget.spent - began))
         if self.climbs:
             self._climb(lambda: deadline - (self.budget.spent - began))
