@@ -45,8 +45,9 @@ def test_inference_takes_the_longest_first_and_every_row_once() -> None:
     assert [p.tolist() for p in in_order(np.arange(5) + 10, lengths, 2)] == [[1, 3], [4, 0], [2]]
 
 
-def test_prepared_examples_are_kept_up_to_a_limit() -> None:
-    domain, body = toy_domain("text", rows=8), toy_body()
+@pytest.mark.parametrize(("rows", "keep", "twice"), [(8, 2 << 30, 8), (8, 0, 16), (200, 5_000, 400)])
+def test_prepared_examples_are_kept_where_all_of_them_fit(rows: int, keep: int, twice: int) -> None:
+    domain, body = toy_domain("text", rows=rows), toy_body()
     calls: list[str] = []
 
     class Counting:
@@ -59,14 +60,11 @@ def test_prepared_examples_are_kept_up_to_a_limit() -> None:
 
         collate = staticmethod(body.prepare.collate)
 
-    rows = np.arange(8)
-    kept = Supply(domain, Counting())
-    kept.inputs(rows), kept.lengths(rows), kept.batch(rows)
-    assert len(calls) == 8
-    calls.clear()
-    none = Supply(domain, Counting(), keep=0)
-    none.inputs(rows), none.lengths(rows)
-    assert len(calls) == 16
+    supply = Supply(domain, Counting(), keep=keep)
+    every = np.arange(rows)
+    supply.inputs(every), supply.lengths(every)
+    assert len(calls) == twice
+    assert sum(a.nbytes for found in supply._kept.values() for a in found.values()) <= keep
 
 
 def test_views_change_training_inputs_only_and_repeat_with_the_generator() -> None:

@@ -68,6 +68,13 @@ class Chunk:
                 raise Lost(self, damaged=True) from error
         return self._arrays[name]
 
+    def release(self) -> None:
+        """Let go of a file that is mapped, so that its pages do not count as this process's memory."""
+        if self.path is not None:
+            self._arrays = {name: array for name, array in self._arrays.items() if name == "rows"}
+            self._bytes = None
+            _OPEN.discard(self)
+
     def _mapped(self) -> np.ndarray:
         if self._bytes is None:
             assert self.path is not None

@@ -214,6 +214,7 @@ def _gathered(shelf: Shelf, rows: np.ndarray, names: Sequence[str]) -> np.ndarra
             end = start + column.shape[1]
             made[positions, start:end] = unpacked(column[slots], chunk.facts["exponents"][name])
             start = end
+        chunk.release()
     return np.zeros((0, 0), np.float32) if made is None else made
 
 

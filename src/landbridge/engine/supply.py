@@ -24,6 +24,7 @@ from landbridge.engine.mirrored import Sides, sides
 from landbridge.nn.views import FlipCrop
 
 KEEP_BYTES = 2 << 30  # prepared examples held in memory; beyond it they are prepared again each time
+SURE = 64  # examples whose mean size tells that of all
 WINDOW_ROWS, WINDOW_BYTES = 8192, 64 << 20  # the most of a window that is prepared ahead
 THREADS = 8  # at most
 LOOKED_AT = 400  # pictures of which it is asked whether they may be mirrored
@@ -41,9 +42,10 @@ class Window:
 
 @dataclass
 class Supply:
-    """Prepared examples of one domain for one body, kept in memory up to `keep` bytes.
+    """Prepared examples of one domain for one body, kept in memory where all of them take at most `keep` bytes.
 
-    What does not fit is prepared again when asked for, so a set larger than memory only costs time.
+    Otherwise each is prepared again when asked for, so that a set larger than memory costs time, not memory: a part
+    that is kept would spare only its own share of the time.
     """
 
     domain: Domain
@@ -53,6 +55,7 @@ class Supply:
     _kept: dict[int, Prepared] = field(default_factory=dict)
     _held: dict[int, Prepared] = field(default_factory=dict)  # of the window that is being computed
     _bytes: int = 0
+    _large: bool = False  # whether all together would take more than `keep`
 
     def __post_init__(self) -> None:
         self.sides: Sides | None = None  # of the pictures, once it was asked whether they may be mirrored
@@ -79,10 +82,14 @@ class Supply:
         return found
 
     def _keep(self, row: int, found: Prepared) -> None:
-        size = sum(a.nbytes for a in found.values())
-        if row not in self._kept and self._bytes + size <= self.keep:
-            self._kept[row] = found
-            self._bytes += size
+        if row in self._kept or self._large:
+            return
+        self._kept[row] = found
+        self._bytes += sum(a.nbytes for a in found.values())
+        foretold = self._bytes / len(self._kept) * len(self.domain) if len(self._kept) >= SURE else self._bytes
+        if foretold > self.keep:
+            self._large = True
+            self._kept.clear()
 
     def digests(self, rows: np.ndarray) -> np.ndarray:
         """What names each row's prepared arrays (N,), whatever data set they come from: 16 bytes of BLAKE2."""
