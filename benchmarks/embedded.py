@@ -1,4 +1,4 @@
-"""What the embedded image encoder carries over: against nothing learnt, the cheap rival, and real ImageNet weights.
+"""What the embedded encoders carry over: against nothing learnt, the cheap rival, and real ImageNet weights.
 
     python benchmarks/embedded.py --data DATA [--weights WEIGHTS] [--seeds 0 1 2] [--labels 10 100] [CELL ...]
 
@@ -54,12 +54,14 @@ from landbridge.planning.sources import readable
 from landbridge.reading.read import read
 
 RESULTS = Path(__file__).parent / "results" / "embedded.json"
-SOURCE, IMAGENET = "embedded:pictures", "transformers:{weights}/mobilenet_v2_1.0_224"
+SOURCES = {"image": "embedded:pictures", "audio": "embedded:pictures", "series": "embedded:series"}
+IMAGENET = "transformers:{weights}/mobilenet_v2_1.0_224"
 TESTED, CHOOSING, RESAMPLES = 1000, 0.2, 2000
 TAPS = (2, 4, 0)  # layers that a frozen head reads beside the last, the first of equals wins
 BRIDGES = {
-    "image": ("native", "native(crop='squash')"), "audio": ("spectrogram(size=64)",), "series": ("plot(size=96)",),
+    "image": ("native", "native(crop='squash')"), "audio": ("spectrogram(size=64)",), "series": ("curves",),
 }  # fmt: skip
+PLOT = "plot(size=96)"  # by which series reach ImageNet's weights
 RIVALS = {"image": "pixels", "audio": "melstats", "series": "rocket"}
 OFFICES = ("amazon", "caltech", "dslr", "webcam")
 SERIES = (
@@ -176,14 +178,18 @@ def frozen(source: str, domain: Domain) -> list[Recipe]:
     at the size at which the road shows them."""
     way = road("native", readable(source, domain), originals(domain))
     size = {"size": codec.to_json(way)["size"]}
-    bridges = [codec.parse("bridges", name) for name in BRIDGES[domain.modality.part_name]]
+    names = BRIDGES[domain.modality.part_name]
+    if names == ("curves",) and source not in SOURCES.values():
+        names = (PLOT,)
+    bridges = [codec.parse("bridges", name) for name in names]
     bridges = [codec.from_json("bridges", codec.to_json(b) | size) if name_of(b) == "native" else b for b in bridges]
     return [single(source, bridge, f"probe(head='kernel', taps={taps})") for bridge in bridges for taps in TAPS]
 
 
 def others(domain: Domain, bridge: Any, rows: int, weights: Path | None) -> dict[str, list[Recipe]]:
     """The other ways over the bridge that was best for the frozen encoder; `scratch` is the road's own control."""
-    tuned, modality = anew(SOURCE, bridge, rows), domain.modality.part_name
+    modality = domain.modality.part_name
+    tuned = anew(SOURCES[modality], bridge, rows)
     rival = Recipe(source=f"rival:{RIVALS[modality]}", bridge=codec.parse("bridges", "native"), stages=())
     ways = {"rival": [rival], "tuned": [tuned], "scratch": [scratch(tuned, modality)]}
     return ways if weights is None else ways | {"imagenet": frozen(IMAGENET.format(weights=weights), domain)}
@@ -213,7 +219,7 @@ def measure(name: str, labels: int, seed: int, data: Path, weights: Path | None)
             found["recipes"][way] = done.recipe.name.replace(str(weights), "WEIGHTS")
             return done
 
-        best = judge("frozen", frozen(SOURCE, domain))
+        best = judge("frozen", frozen(SOURCES[domain.modality.part_name], domain))
         ways = others(domain, best.recipe.bridge, len(pair.train), weights)
         made = {way: judge(way, choice) for way, choice in ways.items()}
     trusted = prefers(best, made["tuned"], pair, domain.task.outputs)

@@ -44,10 +44,10 @@ in transformers' layout, and for fastai with the same MobileNetV2 in timm's. Pee
 
 
 EMBEDDED = """\
-What `embedded:pictures` carries over, by `benchmarks/embedded.py`: accuracies on test rows, over seeds. Transfer is the
-frozen encoder or the tuned one, whichever the road trusts after seeing the validation rows; the rival learns the
-modality cheaply without transfer. Sets have fewer labels a class where they have no more. Intervals are paired, at
-95 %, over test rows."""
+What `embedded:pictures` and, for series, `embedded:series` carry over, by `benchmarks/embedded.py`: accuracies on test
+rows, over seeds. Transfer is the frozen encoder or the tuned one, whichever the road trusts after seeing the validation
+rows; the rival learns the modality cheaply without transfer. Sets have fewer labels a class where they have no more.
+Intervals are paired, at 95 %, over test rows."""
 
 DEFAULTS = """\
 From `benchmarks/defaults.py`: every setting tried on training rows alone, the sets' own test rows left out. Regret is

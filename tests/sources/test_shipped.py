@@ -39,9 +39,9 @@ def test_all_weights_together_are_small_and_each_has_its_card() -> None:
         assert {"data", "objective", "minutes", "hardware", "probes", "recipe"} <= set(told)
 
 
-@pytest.mark.parametrize("kind", ["image", "audio", "series"])
-def test_pictures_sounds_and_series_have_a_source_without_asking(kind: str) -> None:
-    assert default_sources(toy_domain(kind))[0] == "embedded:pictures"
+@pytest.mark.parametrize(("kind", "name"), [("image", "pictures"), ("audio", "pictures"), ("series", "series")])
+def test_pictures_sounds_and_series_have_a_source_without_asking(kind: str, name: str) -> None:
+    assert default_sources(toy_domain(kind))[0] == f"embedded:{name}"
 
 
 def test_the_picture_encoder_tells_real_digits_better_than_pixels_and_chance_weights_do() -> None:

@@ -120,10 +120,13 @@ def scratch(recipe: Recipe, modality: str) -> Recipe:
 def anew(source: str, bridge: Any, rows: int, objective: str = "supervised") -> Recipe:
     """All of a source learns data of a kind that it has never seen, its norms too, from a head on its features.
 
-    The fewer rows, the more often each is seen. Single trials on training rows of public sets, ten labels a class.
+    The fewer rows, the more often each is seen. What reads curves has no norms and bears a tenth of the rate. Single
+    trials on training rows of public sets, ten labels a class.
     """
-    length = {"lr": 3e-3, "batch": 16, "decay": 0.02, "patience": 0, "epochs": max(4, min(30, 10_000 // max(1, rows)))}
-    moved = "full(head_scale=2.0, norm_statistics='moving')"
+    curves = type(bridge).part_name == "curves"
+    rate, epochs = 3e-4 if curves else 3e-3, max(4, min(30, 10_000 // max(1, rows)))
+    length = {"lr": rate, "batch": 16, "decay": 0.02, "patience": 0, "epochs": epochs}
+    moved = "full(head_scale=2.0)" if curves else "full(head_scale=2.0, norm_statistics='moving')"
     return single(source, bridge, "probe(head='logistic')", moved, objective=objective, **length)
 
 
@@ -201,6 +204,9 @@ def _probes(domain: Domain, source: str, reads: str, bridge: Any, n: int, crops:
     if reads == "image":
         five = "the last five layers read together: strokes and surfaces sit lower than things"
         ways.append(("probe(head='kernel', taps=4)", bridge, "supervised", five))
+    if reads == "curves":
+        raw = "what the kernels count is read as well as what generated series taught about it"
+        ways.append(("probe(head='kernel', taps=1)", bridge, "supervised", raw))
     if reads == "text":
         three = "the last three layers read together: tone sits lower than topic"
         ways.append(("probe(head='kernel', taps=2)", bridge, "supervised", three))

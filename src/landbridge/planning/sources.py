@@ -12,11 +12,12 @@ FROM_NOTHING = "scratch:convnet"
 
 
 def default_sources(domain: Domain) -> list[str]:
-    """Addresses that a bridge connects to the domain, those made for its own modality first (columns are a table's); an
-    architecture without weights where there is none, so that the comparison can still be made."""
+    """Addresses that a bridge connects to the domain, those made for another modality last (columns are a table's and
+    curves a series'); an architecture without weights where there is none, so that the comparison can still be made."""
     modality = domain.modality.part_name
+    others = set(registry.names("modalities")) - {modality}
     found = [
-        (entry["reads"] not in (modality, "columns"), str(entry["address"]))
+        (entry["reads"] in others, str(entry["address"]))
         for scheme in registry.names("sources")
         for entry in registry.find("sources", scheme)().known()
         if not str(entry["address"]).startswith("scratch:") and routes(modality, str(entry["reads"]))

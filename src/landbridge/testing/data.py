@@ -17,12 +17,11 @@ _RATE = 8000
 
 
 def toy_examples(modality: str, rows: int = 32, classes: int = 2, seed: int = 0) -> tuple[list[Any], np.ndarray]:
-    """Examples of "text", "image", "audio", "table", "series" or "columns" (cells), and the class of each, N int64."""
+    """Examples of "text", "image", "audio", "table", "series", "columns" (cells) or "curves", and each one's class."""
     generator = numpy_generator(seed, "toy", modality)
     labels = np.arange(rows, dtype=np.int64) % classes
-    make = {"text": _text, "image": _image, "audio": _sound, "table": _row, "series": _series, "columns": _cells}[
-        modality
-    ]
+    kinds = {"text": _text, "image": _image, "audio": _sound, "table": _row, "series": _series}
+    make = (kinds | {"columns": _cells, "curves": _series})[modality]
     return [make(int(label), generator) for label in labels], labels
 
 

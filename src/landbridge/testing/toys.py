@@ -20,10 +20,12 @@ from landbridge.nn.heads import Head
 from landbridge.nn.image_prepare import ImagePrepare
 from landbridge.nn.strong_views import strong_views
 from landbridge.nn.table_net import TableNet, TableShape
+from landbridge.sources.curve_folder import SHAPE_FILE, rebuild_curves
 from landbridge.sources.tables import TableBody
 from landbridge.testing.data import toy_domain, toy_examples
 
 TOY_TABLE = TableShape(cell_width=8, cell_layers=1, row_width=16, row_layers=1, head_width=8, marks=4)
+TOY_CURVES = {"points": 64, "spans": [1, 4], "own": 1, "common": 1, "windows": 2, "width": 32}
 _VOCABULARY, _WIDTH, _LENGTH, _SIDE = 64, 16, 12, 16
 
 
@@ -183,7 +185,12 @@ class _Words:
 
 def toy_body(reads: str = "text", seed: int = 0) -> Body:
     """A tiny body that reads "text" (a transformer) or "image" (convolutions with batch norm), as if pretrained, or
-    "table" (the first behind a bridge that puts rows into words), or "columns" (a network that learns in context)."""
+    "table" (the first behind a bridge that puts rows into words), "columns" (a network that learns in context), or
+    "curves"."""
+    if reads == "curves":
+        body = rebuild_curves({SHAPE_FILE: json.dumps(TOY_CURVES).encode()}, "toy:curves")
+        body.reset(torch_generator(seed, "toy", reads))
+        return body.eval()
     if reads == "columns":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
