@@ -121,6 +121,16 @@ def test_a_source_of_generated_pictures_learns_all_anew_longer_where_rows_are_fe
     assert not any("moving" in c.recipe.name for c in others)
 
 
+def test_series_are_read_as_curves_and_then_all_of_the_source_moves_at_a_rate_that_fits_it() -> None:
+    domain = toy_domain("series")
+    proposed = [c.recipe for c in propose(domain, [readable("embedded:series", domain)])]
+    assert {codec.text(r.bridge) for r in proposed} == {"curves"}
+    assert [codec.text(r.stages[-1].tuning) for r in proposed] == [
+        "probe", "probe(head='kernel')", "probe(head='kernel', taps=1)", "full(head_scale=2.0)"
+    ]  # fmt: skip
+    assert proposed[-1].stages[-1].lr == 3e-4 and kind(proposed[-1]) == "full"
+
+
 def test_what_has_learnt_on_from_generated_pictures_is_tuned_gently(tmp_path: Path) -> None:
     pretrain(toy_domain("image"), "embedded:pictures", epochs=1, out=tmp_path / "made")
     source = readable(f"artifact:{tmp_path / 'made'}", toy_domain("image"))

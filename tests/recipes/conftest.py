@@ -25,3 +25,14 @@ def recipe():
         patch.setitem(sys.modules, spec.name, train)
         spec.loader.exec_module(train)
         yield prior, train
+
+
+@pytest.fixture(scope="session")
+def series_recipe():
+    """The modules of recipes/series: `episodes` and `settle`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(RECIPES / "series"))
+        import episodes
+        import settle
+
+        yield episodes, settle
