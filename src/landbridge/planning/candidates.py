@@ -18,6 +18,7 @@ from landbridge.planning.originals import Originals, originals
 from landbridge.tunings.freeze import batch_normed
 
 BRIDGES = {"spectrogram": "spectrogram(size=64)", "plot": "plot(size=96)"}  # small pictures say as much and cost less
+CALM = {"curves": 3e-4}  # rates at which all of a source without norms learns anew, by its bridge
 ASKED = "asked for"  # the reason of a recipe that a person named: it is run as it stands
 SMALL_PIXELS = 64  # edge at which a source that has learnt on such is shown pictures that are smaller still
 SCRATCH_PIXELS = 96  # edge of the pictures on which the control learns from nothing
@@ -123,10 +124,9 @@ def anew(source: str, bridge: Any, rows: int, objective: str = "supervised") -> 
     The fewer rows, the more often each is seen. What reads curves has no norms and bears a tenth of the rate. Single
     trials on training rows of public sets, ten labels a class.
     """
-    curves = type(bridge).part_name == "curves"
-    rate, epochs = 3e-4 if curves else 3e-3, max(4, min(30, 10_000 // max(1, rows)))
+    rate, epochs = CALM.get(type(bridge).part_name, 3e-3), max(4, min(30, 10_000 // max(1, rows)))
     length = {"lr": rate, "batch": 16, "decay": 0.02, "patience": 0, "epochs": epochs}
-    moved = "full(head_scale=2.0)" if curves else "full(head_scale=2.0, norm_statistics='moving')"
+    moved = "full(head_scale=2.0, norm_statistics='moving')"
     return single(source, bridge, "probe(head='logistic')", moved, objective=objective, **length)
 
 
