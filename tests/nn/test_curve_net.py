@@ -105,6 +105,7 @@ def test_other_channels_are_refused_in_one_line() -> None:
 
 def test_views_stretch_time_alike_on_both_scales() -> None:
     ramp = torch.linspace(0, 1, 64)[None, None].repeat(5, 1, 1)
+    assert Slowed().strong() == Slowed(share=0.5)
     seen = Slowed(share=0.8)({"own": ramp, "common": 2 * ramp, "other": ramp}, torch.Generator().manual_seed(0))
     torch.testing.assert_close(seen["common"], 2 * seen["own"])
     assert seen["other"] is ramp

@@ -19,6 +19,7 @@ from landbridge.delivery.pretrained import features
 from landbridge.engine.predictor import open_source
 from landbridge.planning.pretraining import pretraining
 from landbridge.reading.unlabelled import read_unlabelled
+from landbridge.testing import toy_domain
 
 CASES = {
     "pictures": (data.images, "pictures", "scratch:convnet", "masked"),
@@ -141,5 +142,7 @@ def test_what_is_left_out_suits_the_data(tmp_path: Path) -> None:
     assert recipe.stages[0].lr == 1e-3 and recipe.stages[0].epochs == 100
     texts = read_unlabelled(data.texts(tmp_path / "news.csv"))
     assert "masked_language" in pretraining(texts, "embedded:minilm").name
+    assert pretraining(toy_domain("series"), "embedded:series").name.endswith("+simclr on embedded:series via curves")
+    assert "+latent on" in pretraining(toy_domain("series"), "embedded:pictures").name
     with pytest.raises(UsageError, match="no bridge"):
         pretraining(texts, "scratch:convnet")

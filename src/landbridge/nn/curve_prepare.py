@@ -63,6 +63,10 @@ class Slowed:
 
     share: float = 0.9
 
+    def strong(self) -> Slowed:
+        """At least half of the time, for learning without labels."""
+        return Slowed(share=0.5)
+
     def __call__(self, inputs: Inputs, generator: torch.Generator) -> Inputs:
         """`own` and `common` changed alike; every other entry as it was."""
         size, length = inputs["own"].shape[0], inputs["own"].shape[2]

@@ -26,6 +26,7 @@ OBJECTIVES = {
     "text": "masked_language",
     "table": "masked_features",
 }  # by the data's modality; else `masked` for pictures from nothing, and `latent`, which leaves more of what is known
+UNHIDDEN = {"curves": "simclr"}  # for sources of whose inputs no part can be hidden
 FROM_NOTHING = {"tuning": "full(layer_decay=1.0, head_scale=1.0, norm_statistics='moving')", "lr": 1e-3, "decay": 0.05}
 FROM_A_SOURCE = {"tuning": "full(norm_statistics='moving')", "lr": 0.0, "decay": 0.01}
 BATCH = 64
@@ -54,7 +55,7 @@ def pretraining(
     if name_of(way) not in ways:
         raise UsageError(f"{name_of(way)}: does not lead from {modality} to {source}; use {' or '.join(ways)}")
     blank = source.startswith("scratch:")
-    usual = OBJECTIVES.get(modality, "masked" if reads == "image" and blank else "latent")
+    usual = UNHIDDEN.get(reads) or OBJECTIVES.get(modality, "masked" if reads == "image" and blank else "latent")
     objectives = tuple(codec.parse("objectives", text) for text in (objective or usual).split("+"))
     for one in objectives:
         if isinstance(one, Solves) or not any(isinstance(o, Headless) for o in objectives):
