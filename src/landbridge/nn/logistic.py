@@ -46,7 +46,7 @@ class Rotation:
 
     def turn(self, features_ND: Tensor) -> Tensor:
         """Features to the new axes, NxR."""
-        return (features_ND - self.mean) @ self.axes
+        return (features_ND @ self.axes).sub_(self.mean @ self.axes)
 
     def back(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         """Weight PxCxR and bias PxC over the new axes to weight PxCxD and bias PxC over the features."""

@@ -77,7 +77,7 @@ class Adjustment:
 
     def __call__(self, features_ND: Tensor) -> Tensor:
         """The adjusted features."""
-        rows = ((normalised(features_ND) if self.normalise else features_ND) - self.mean) / self.scale
+        rows = ((normalised(features_ND) if self.normalise else features_ND) - self.mean).div_(self.scale)
         return normalised(rows) if self.unit else rows
 
 
@@ -102,7 +102,8 @@ def solve_logistic(
     rows = adjustment(features_ND)
     rotation = Rotation.of(rows)
     turned = rotation.turn(rows)
-    weight_N = rows.new_ones(len(rows)) if weight_N is None else weight_N
+    del rows  # of many rows each copy counts
+    weight_N = turned.new_ones(len(turned)) if weight_N is None else weight_N
     spread_R = rotation.spread
     best, score = choose_strength(
         turned, spread_R, target_NC, weight_N, judge, truth, fold_RN, link=link, mass_NC=mass_NC, strengths=strengths
