@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from landbridge.planning.belief import Belief, prior_of, updated
-from landbridge.planning.candidates import rival
+from landbridge.planning.candidates import anew, part, rival
 from landbridge.planning.foretell import Known
 from landbridge.planning.prior import expected_of_control
 
@@ -38,3 +38,11 @@ def test_what_is_believed_is_a_share_of_the_probes_error() -> None:
     assert prior_of(rival("tfidf"), "rival", few) == Belief(mean / 8, spread / 8)
     across = Known(metric="accuracy", value=0.75, error=0.05, labels=8.0, crossing=True)
     assert prior_of(rival("tfidf"), "rival", across).mean > 0, "over a bridge the rival is the one to beat"
+
+
+def test_only_another_modality_makes_tuning_pay_more_not_another_form_of_the_same() -> None:
+    across = Known(metric="accuracy", value=0.75, error=0.05, labels=40.0, crossing=True)
+    plain = Known(metric="accuracy", value=0.75, error=0.05, labels=40.0)
+    curves, plot = (anew("toy:source", part("bridges", name), 80) for name in ("curves", "plot"))
+    assert prior_of(curves, "candidate", across) == prior_of(curves, "candidate", plain)
+    assert prior_of(plot, "candidate", across).mean > prior_of(plot, "candidate", plain).mean

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from landbridge.core.recipe import Recipe
-from landbridge.planning.foretell import Known, kind
-from landbridge.planning.prior import expected_gain, expected_of_control
+from landbridge.planning.foretell import Known, gain_of
+from landbridge.planning.prior import expected_of_control
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Belief:
 def prior_of(recipe: Recipe, role: str, known: Known) -> Belief:
     """What is believed before any validation; `known` is of the plain probe."""
     if role == "candidate":
-        share, doubt = expected_gain(kind(recipe), known.labels, crossing=known.crossing, misfit=known.misfit)
+        share, doubt = gain_of(recipe, known)
     else:
         share, doubt = expected_of_control(role, crossing=known.crossing)
     # a probe that makes few mistakes on few rows may make more on others; of none at all no error can be told but the

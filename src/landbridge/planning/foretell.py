@@ -8,7 +8,7 @@ from typing import Any
 
 from scipy.stats import norm
 
-from landbridge.core import codec
+from landbridge.core import codec, registry
 from landbridge.core.recipe import Recipe
 from landbridge.engine.pace import OFF, Pace
 from landbridge.evidence.intervals import Interval, Z
@@ -76,7 +76,7 @@ class Foretold:
 def foretell(recipe: Recipe, known: Known, pace: Pace | None, seconds: float | None) -> Foretold:
     """The probe's score and a share of the error it leaves; the interval holds the doubt about both."""
     top = ceiling(known.metric)
-    share, doubt = expected_gain(kind(recipe), known.labels, crossing=known.crossing, misfit=known.misfit)
+    share, doubt = gain_of(recipe, known)
     gain, spread = share * known.room, doubt * known.room
     value = min(top, known.value + gain)
     # a loss of the whole rest is no bound, so the lower end is not cut
@@ -86,6 +86,14 @@ def foretell(recipe: Recipe, known: Known, pace: Pace | None, seconds: float | N
         recipe=recipe, value=value, interval=interval, gain=value - known.value, spread=spread, seconds=seconds,
         peak_mb=None if pace is None else pace.peak_mb,
     )  # fmt: skip
+
+
+def gain_of(recipe: Recipe, known: Known) -> tuple[float, float]:
+    """The share of the probe's error that a recipe is expected to save, and its doubt: more where the data comes to the
+    source from another modality, but not where a bridge only gives it the form that a source made for it reads."""
+    modalities = set(registry.names("modalities"))
+    abroad = known.crossing and any(reads in modalities for _, reads in type(recipe.bridge).routes)
+    return expected_gain(kind(recipe), known.labels, crossing=abroad, misfit=known.misfit)
 
 
 def moved_by(recipe: Recipe) -> str:
