@@ -68,6 +68,9 @@ def test_a_folder_without_network_and_files_without_shape_are_refused(tmp_path: 
     (tmp_path / CARD_FILE).write_text("{}")
     with pytest.raises(SourceError, match="names no `network`"):
         open_curves(tmp_path, "embedded:series", False)
+    (tmp_path / CARD_FILE).write_text('{"network": {"points": 64, "wings": 2}}')
+    with pytest.raises(SourceError, match="wings"):
+        open_curves(tmp_path, "embedded:series", False)
     with pytest.raises(SourceError, match=r"curves\.json is missing"):
         embedded_model.models()["series"].rebuild({}, "embedded:series")
 

@@ -57,7 +57,7 @@ class CurveCut:
 class CurveFresh:
     """Another network of the same shape."""
 
-    def build(self, net: nn.Module) -> nn.Module:
+    def build(self, net: nn.Module) -> CurveNet:
         """Random kernels of length about one, random thresholds and map: nothing that was designed or learnt."""
         assert isinstance(net, CurveNet)
         other = CurveNet(**net.shape)
@@ -102,9 +102,11 @@ def _body(shape: Any, address: str, where: str) -> CutBody:
         raise SourceError(f"{address}: {where} names no `network`, got {str(shape)[:80]!r}; reinstall it")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        net = CurveNet(**shape)
-        net = CurveFresh().build(net)
-    assert isinstance(net, CurveNet)
+        try:
+            net = CurveFresh().build(CurveNet(**shape))
+        except (TypeError, RuntimeError) as error:
+            told = " ".join(str(error).split())[:120]
+            raise SourceError(f"{address}: {where} tells of no such network ({told}); reinstall it") from error
     return CutBody(
         address=address,
         net=net.eval(),
