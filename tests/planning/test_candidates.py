@@ -14,6 +14,7 @@ from landbridge.core.model import Model
 from landbridge.core.recipe import Recipe
 from landbridge.planning.candidates import Offer, anew, controls, part, propose, routes, scratch, single
 from landbridge.planning.foretell import kind
+from landbridge.planning.opening import asked_for
 from landbridge.planning.sources import default_sources, readable
 from landbridge.testing import toy_domain
 from landbridge.unlabelled_road import pretrain
@@ -137,3 +138,21 @@ def test_what_has_learnt_on_from_generated_pictures_is_tuned_gently(tmp_path: Pa
     source = readable(f"artifact:{tmp_path / 'made'}", toy_domain("image"))
     assert not source.generated and "anew" not in {kind(c.recipe) for c in propose(toy_domain("image"), [source])}
     assert readable("embedded:pictures", toy_domain("image")).generated
+
+
+@pytest.mark.parametrize(
+    ("source", "bridge", "told"),
+    [
+        ("embedded:series", "native", "native: does not lead from series .* reads curves; use --bridge curves"),
+        ("embedded:pictures", "curves", "curves: does not lead from series .* reads image; use --bridge plot"),
+        ("embedded:minilm", "native", "native: does not lead from series .* reads text; no bridge does"),
+    ],
+)
+def test_a_bridge_that_does_not_lead_there_is_refused_with_those_that_do(source: str, bridge: str, told: str) -> None:
+    domain = toy_domain("series")
+    with pytest.raises(UsageError, match=told):
+        asked_for([single(source, part("bridges", bridge), "probe")], domain)
+    fitting = {"embedded:series": "curves", "embedded:pictures": "plot"}.get(source)
+    if fitting:
+        (made,) = asked_for([single(source, part("bridges", fitting), "probe")], domain)
+        assert made.role == "candidate"

@@ -8,10 +8,12 @@ from typing import Any
 
 from landbridge.core.clock import Budget, parse_duration
 from landbridge.core.domain import Domain
+from landbridge.core.errors import UsageError
+from landbridge.core.parts import name_of
 from landbridge.core.progress import Progress, Tick
 from landbridge.core.recipe import Recipe
 from landbridge.engine.attempt import rival_of
-from landbridge.planning.candidates import ASKED, Candidate, controls, propose
+from landbridge.planning.candidates import ASKED, Candidate, Offer, controls, propose, routes
 from landbridge.planning.sources import default_sources, readable
 from landbridge.reading.duplicates import find_duplicates, without_duplicates
 from landbridge.reading.read import read
@@ -42,11 +44,14 @@ def candidates_of(domain: Domain, sources: Sequence[str] | None) -> list[Candida
 
 def asked_for(recipes: Sequence[Recipe], domain: Domain) -> list[Candidate]:
     """Recipes that a person named, their sources opened before anything else, so that a misfit costs no time."""
-    for recipe in {r.source: r for r in recipes}.values():
+    offers: dict[str, Offer] = {}
+    for recipe in recipes:
         if recipe.source.startswith("rival:"):
             rival_of(recipe, domain)
-        else:
-            readable(recipe.source, domain, weights=True)
+            continue
+        if recipe.source not in offers:
+            offers[recipe.source] = readable(recipe.source, domain, weights=True)
+        _leads(recipe, offers[recipe.source], domain.modality.part_name)
     return [Candidate(recipe=r, reason=ASKED, role=_role(r)) for r in recipes]
 
 
@@ -55,6 +60,15 @@ def held(domain: Domain, candidates: Sequence[Candidate]) -> list[Candidate]:
     named = [c.recipe for c in candidates]
     lone = candidates[0].role if len(candidates) == 1 else ""
     return [c for c in controls(domain) if c.recipe not in named and c.role != lone]
+
+
+def _leads(recipe: Recipe, offer: Offer, modality: str) -> None:
+    """UsageError, which names those that do, where the recipe's bridge does not lead from the data to its source."""
+    name, ways = name_of(recipe.bridge), routes(modality, offer.reads)
+    if name not in ways:
+        told = f"{name}: does not lead from {modality} to {offer.address}, which reads {offer.reads}"
+        way = f"use --bridge {' or '.join(ways)}" if ways else "no bridge does; choose another source"
+        raise UsageError(f"{told}; {way}")
 
 
 def _role(recipe: Recipe) -> str:
