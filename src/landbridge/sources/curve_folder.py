@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from landbridge.core.batch import Inputs
 from landbridge.core.errors import SourceError
-from landbridge.core.files import write_bytes, write_json
 from landbridge.nn.curve_net import CurveNet
 from landbridge.nn.curve_prepare import CurvePrepare, Slowed
 from landbridge.sources.cut import CutBody
-from landbridge.sources.weights_file import json_file, sha256
+from landbridge.sources.weights_file import json_file, sha256, write_carded
 
 WEIGHTS_FILE, CARD_FILE, SHAPE_FILE = "model.safetensors", "card.json", "curves.json"
 
@@ -89,11 +88,8 @@ def save_curves(net: CurveNet, folder: Path, card: Mapping[str, Any]) -> dict[st
     The linear map, nearly all of it, is stored in float16; kernels and thresholds in float32, for they decide.
     """
     tensors = {n: (t.half() if n.startswith("settle") else t).contiguous() for n, t in net.state_dict().items()}
-    write_bytes(folder / WEIGHTS_FILE, save(tensors))
-    parameters = sum(p.numel() for p in net.parameters())
-    whole = {"network": net.shape, "parameters": parameters, "sha256": sha256(folder / WEIGHTS_FILE), **card}
-    write_json(folder / CARD_FILE, whole)
-    return whole
+    about = {"network": net.shape, "parameters": sum(p.numel() for p in net.parameters()), **card}
+    return write_carded(folder / WEIGHTS_FILE, tensors, folder / CARD_FILE, about)
 
 
 def _body(shape: Any, address: str, where: str) -> CutBody:

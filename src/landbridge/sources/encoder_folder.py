@@ -16,13 +16,12 @@ from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
 from landbridge.core.errors import SourceError
-from landbridge.core.files import write_bytes, write_json
 from landbridge.nn.encoder import Encoder
 from landbridge.nn.image_prepare import ImagePrepare
 from landbridge.nn.views import FlipCrop
 from landbridge.sources.conv import Conv
 from landbridge.sources.cut import CutBody
-from landbridge.sources.weights_file import json_file, sha256
+from landbridge.sources.weights_file import json_file, sha256, write_carded
 
 WEIGHTS_FILE, CARD_FILE, SHAPE_FILE = "model.safetensors", "card.json", "encoder.json"
 
@@ -61,11 +60,8 @@ def save_encoder(net: Encoder, folder: Path, card: Mapping[str, Any]) -> dict[st
     Convolutions are stored in float16; norms and their statistics are few and stay in float32.
     """
     tensors = {n: (t.half() if t.dim() > 1 else t).contiguous() for n, t in net.state_dict().items()}
-    write_bytes(folder / WEIGHTS_FILE, save(tensors))
-    parameters = sum(p.numel() for p in net.parameters())
-    whole = {"network": net.shape, "parameters": parameters, "sha256": sha256(folder / WEIGHTS_FILE), **card}
-    write_json(folder / CARD_FILE, whole)
-    return whole
+    about = {"network": net.shape, "parameters": sum(p.numel() for p in net.parameters()), **card}
+    return write_carded(folder / WEIGHTS_FILE, tensors, folder / CARD_FILE, about)
 
 
 def half_rounded(net: Encoder) -> Encoder:

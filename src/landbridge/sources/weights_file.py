@@ -1,13 +1,19 @@
-"""What is said about a file of weights: its hash and its licence."""
+"""What is said about a file of weights, its hash and its licence, and how one of our own is written with its card."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from safetensors.torch import save
+from torch import Tensor
+
+from landbridge.core.files import write_bytes, write_json
 
 
 def sha256(path: Path) -> str:
@@ -48,3 +54,11 @@ def json_file(path: Path) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def write_carded(weights: Path, tensors: Mapping[str, Tensor], card: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Write tensors, then a card with their sha256; the card as written. Each file appears whole or not at all."""
+    write_bytes(weights, save(dict(tensors)))
+    whole = {"sha256": sha256(weights), **told}
+    write_json(card, whole)
+    return whole
