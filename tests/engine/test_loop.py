@@ -194,7 +194,8 @@ def test_the_watcher_can_end_it() -> None:
 def test_a_rehearsal_changes_nothing_and_foretells_by_length() -> None:
     loop = make_loop("full(norm_statistics='moving')", reads="image", epochs=2)
     before, state = weights(loop), torch.get_rng_state()
-    assert min(loop.rehearse()) > 0
+    pace = loop.rehearse()
+    assert min(loop.foretell(pace)) > 0 and loop.foretell(2 * pace)[0] == pytest.approx(2 * loop.foretell(pace)[0])
     assert all(torch.equal(t, before[n]) for n, t in weights(loop).items())
     assert torch.equal(torch.get_rng_state(), state)
     first = loop.run()

@@ -317,7 +317,7 @@ class Run:
         last = stage is self.order.recipe.stages[-1] or not headless(stage)
         wanted = stage.epochs or default_epochs(len(self.order.train), scratch=scratch)
         if math.isfinite(self.ends):
-            training, checking = loop.rehearse()
+            training, checking = loop.foretell(self._pace(loop))
             left = MARGIN * (self.ends - time.monotonic()) * (1.0 if last else FIRST)
             if checking and 2 * checking > CHECKED * left:  # once after an epoch, and once at the end
                 rows, room = len(self.order.validation), max(0.0, left)
@@ -326,6 +326,14 @@ class Run:
                 raise OutOfTimeError(f"{self.order.recipe.name}: {told}", share)
             wanted = max(1, min(wanted, int((left - checking) / (training + checking))))
         return wanted, wanted
+
+    def _pace(self, loop: Loop) -> float:
+        """Rehearsed once for each stage of a recipe: where rows are few, its steps are a good part of training."""
+        paces = self.workshop.rehearsed
+        key = f"{self.order.recipe.to_json()}|{len(self.lengths)}|{bool(loop.feed.stored)}"
+        if key not in paces:
+            paces[key] = loop.rehearse()
+        return paces[key]
 
     def outputs(self) -> np.ndarray:
         """Outputs of the trained model on the validation rows."""

@@ -186,8 +186,8 @@ class Loop:
             if isinstance(objective, Follows) and math.isfinite(loss):
                 objective.after_step(self.model, state, done)
 
-    def rehearse(self) -> tuple[float, float]:
-        """Seconds that an epoch and its validation will take each, from a few steps that change nothing."""
+    def rehearse(self) -> float:
+        """Seconds of a gradient for a unit of length, from a few steps that change nothing."""
         self._start(self.handle)
         buffers = [b for module in (self.model, *self.states) for b in module.buffers()]
         before = [b.detach().clone() for b in buffers]
@@ -204,9 +204,13 @@ class Loop:
         with torch.no_grad():
             for buffer, value in zip(buffers, before, strict=True):
                 buffer.copy_(value)
+        return min(each)
+
+    def foretell(self, pace: float) -> tuple[float, float]:
+        """Seconds that an epoch and its validation will take each, by the rehearsed pace."""
         trained, checked = (float(self.feed.supply.lengths(r).sum()) for r in (self.feed.train, self.feed.validation))
         again = trained if self.stage.average in ("ema", "swa") and self._norms() else 0.0
-        return min(each) * (REST * trained + FORWARD * again), min(each) * FORWARD * checked
+        return pace * (REST * trained + FORWARD * again), pace * FORWARD * checked
 
     def _step(self, batch: Batch, generator: torch.Generator) -> float:
         """One optimiser step; the mean loss. Where that is not finite, nothing moves."""

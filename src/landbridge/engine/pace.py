@@ -107,7 +107,8 @@ def _stage(run: Run, number: int, stage: Stage) -> tuple[float, float, float]:
     trained, checked = (float(supply.lengths(r).sum()) for r in (order.train, order.validation))
     if feed.stored:
         read = (time.monotonic() - began) / (trained + checked)
-    training, checking = run.loop(number, stage, handle, states, feed).rehearse()
+    loop = run.loop(number, stage, handle, states, feed)
+    training, checking = loop.foretell(loop.rehearse())
     run.pristine = False
     return training / trained, checking / checked, read
 

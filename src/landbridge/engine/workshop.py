@@ -92,6 +92,7 @@ class Workshop:
         self.folder = folder
         self.store = ActivationStore(folder / "activations", cache=cache)
         self.notes = cache.folder.parent / "paces" if cache is not None else folder / "paces"  # what work costs here
+        self.rehearsed: dict[str, float] = {}  # seconds of a gradient for a unit of length, by stages of recipes
         self._roads: dict[str, Road] = {}
         self._supplies: dict[str, Supply] = {}
 
