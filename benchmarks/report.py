@@ -75,8 +75,8 @@ SHARES = {
 COMPARING = """\
 By `benchmarks/comparing.py`: `landbridge compare` with all it tries by itself, controls included and no budget, in
 units of one full fine-tuning run with early stopping on the same data. `ratio` sets the whole comparing command against
-the training alone of one run on one pair of training and validation rows; `commands` sets it against the command
-`landbridge fit --tuning full` less what its controls took."""
+the training alone of one run on one pair of training and validation rows; where it was measured, `commands` sets it
+against the command `landbridge fit --tuning full` less what its controls took."""
 
 SCORES = """\
 How well scores of features order (source, layer, pooling), by `benchmarks/scores.py`: the weighted Kendall tau between
@@ -258,7 +258,8 @@ def _comparing(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines += ["|" + "---|" * 10]
     for e in entries.values():
         times = f"{e['compare']['wall_s']:.0f} s | {e['one_run_s']:.0f} s"
-        ratios = f"{e['ratio']:.2f} | {e['ratio_of_commands']:.2f}"
+        commands = f"{e['ratio_of_commands']:.2f}" if "ratio_of_commands" in e else ""
+        ratios = f"{e['ratio']:.2f} | {commands}"
         met = "yes" if e["reached"] else "**no**"
         rows = f"| {e['cell']} | {e['seed']} | {e['domain']['train']} | {e['recipes']} |"
         lines.append(f"{rows} {times} | {ratios} | ≤ {e['most']:.1f} | {met} |")
