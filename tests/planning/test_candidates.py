@@ -14,7 +14,7 @@ from landbridge.core.model import Model
 from landbridge.core.recipe import Recipe
 from landbridge.planning.candidates import Offer, anew, controls, part, propose, routes, scratch, single
 from landbridge.planning.foretell import kind
-from landbridge.planning.opening import asked_for
+from landbridge.planning.opening import asked_for, over_a_bridge
 from landbridge.planning.sources import default_sources, readable
 from landbridge.testing import toy_domain
 from landbridge.unlabelled_road import pretrain
@@ -156,3 +156,13 @@ def test_a_bridge_that_does_not_lead_there_is_refused_with_those_that_do(source:
     if fitting:
         (made,) = asked_for([single(source, part("bridges", fitting), "probe")], domain)
         assert made.role == "candidate"
+
+
+def test_where_no_bridge_is_named_the_one_that_leads_there_is_taken() -> None:
+    def taken(modality: str, source: str) -> str:
+        recipe = single(source, part("bridges", "native"), "probe")
+        return codec.text(over_a_bridge(recipe, toy_domain(modality)).bridge)
+
+    assert taken("series", "embedded:series") == "curves" and taken("series", "embedded:pictures") == "plot(size=96)"
+    assert taken("audio", "embedded:pictures") == "spectrogram(size=64)" and taken("table", "rival:boosted") == "native"
+    assert taken("image", "embedded:pictures") == taken("series", "embedded:minilm") == "native"  # fits; none does

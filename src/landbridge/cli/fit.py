@@ -16,7 +16,10 @@ _RECIPE = "The recipe (repeat --tuning for several stages)"
 _STAGE = "one value for all stages or one for each."
 
 Source = Annotated[str | None, typer.Option("--source", "-s", help="Such as embedded:minilm.", rich_help_panel=_RECIPE)]
-Bridge = Annotated[str, typer.Option(help="How the data reaches the source.", rich_help_panel=_RECIPE)]
+Bridge = Annotated[
+    str | None,
+    typer.Option(help="How the data reaches the source; default the one that leads there.", rich_help_panel=_RECIPE),
+]
 Tunings = Annotated[list[str] | None, typer.Option("--tuning", help="Such as 'lora(rank=8)'.", rich_help_panel=_RECIPE)]
 Objectives = Annotated[
     list[str] | None, typer.Option("--objective", help="Such as supervised; a+b for two.", rich_help_panel=_RECIPE)
@@ -45,7 +48,7 @@ def register(app: typer.Typer) -> None:
 def fit(
     data: o.Data,
     source: Source = None,
-    bridge: Bridge = "native",
+    bridge: Bridge = None,
     tuning: Tunings = None,
     objective: Objectives = None,
     epochs: Epochs = None,
@@ -79,18 +82,21 @@ def fit(
     clock, size = o.clock(budget), parse_size(cache_size)
     from landbridge.ahead import rehearse
     from landbridge.core.recipe import Recipe
+    from landbridge.planning.opening import over_a_bridge
     from landbridge.road import fit as one_recipe
 
     if recipe is not None:
         chosen = read_recipe(recipe)
     else:
         lengths = {"epochs": epochs, "lr": lr, "batch": batch, "decay": decay, "patience": patience, "average": average}
-        chosen = Recipe.from_json(spelled(source, bridge, tuning, objective, lengths))
+        chosen = Recipe.from_json(spelled(source, bridge or "native", tuning, objective, lengths))
     with show.progress(quiet=quiet or json) as progress:
         domain = o.read_domain(
             data, modality=modality, task=task, metric=metric, input=input, target=target, id=id, group=group,
             time=time, split=split, validation=validation, test=test, seed=seed, progress=progress,
         )  # fmt: skip
+        if bridge is None and recipe is None:
+            chosen = over_a_bridge(chosen, domain)
         if dry_run:
             found = rehearse(domain, [chosen], budget=clock, out=out, seed=seed, device=device, progress=progress)
             show.rehearsal(found, json=json, quiet=quiet)

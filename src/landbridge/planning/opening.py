@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from landbridge.core.parts import name_of
 from landbridge.core.progress import Progress, Tick
 from landbridge.core.recipe import Recipe
 from landbridge.engine.attempt import rival_of
-from landbridge.planning.candidates import ASKED, Candidate, Offer, controls, propose, routes
+from landbridge.planning.candidates import ASKED, Candidate, Offer, controls, propose, road, routes
+from landbridge.planning.originals import originals
 from landbridge.planning.sources import default_sources, readable
 from landbridge.reading.duplicates import find_duplicates, without_duplicates
 from landbridge.reading.read import read
@@ -53,6 +55,17 @@ def asked_for(recipes: Sequence[Recipe], domain: Domain) -> list[Candidate]:
             offers[recipe.source] = readable(recipe.source, domain, weights=True)
         _leads(recipe, offers[recipe.source], domain.modality.part_name)
     return [Candidate(recipe=r, reason=ASKED, role=_role(r)) for r in recipes]
+
+
+def over_a_bridge(recipe: Recipe, domain: Domain) -> Recipe:
+    """The recipe over the bridge by which the data reaches its source, where the plain bridge does not lead there."""
+    if recipe.source.startswith("rival:"):
+        return recipe
+    offer = readable(recipe.source, domain, weights=False)
+    ways = routes(domain.modality.part_name, offer.reads)
+    if not ways or name_of(recipe.bridge) in ways:
+        return recipe
+    return replace(recipe, bridge=road(ways[0], offer, originals(domain)))
 
 
 def held(domain: Domain, candidates: Sequence[Candidate]) -> list[Candidate]:
