@@ -21,6 +21,7 @@ from landbridge.reading.cells import Column, Joined, Lists, Records, RowNames, W
 from landbridge.reading.columns import media_of, profiles
 from landbridge.reading.folders import hidden, listing, of_modality
 from landbridge.reading.gaps import without_gaps
+from landbridge.reading.idx_files import holds_idx, idx_arrays
 from landbridge.reading.material import Material
 from landbridge.reading.options import Options
 from landbridge.reading.paths import resolve
@@ -142,6 +143,8 @@ def _media(path: Path, reading: Mapping[str, Any], modality: Modality) -> Named:
     kind = modality.part_name
     if path.suffix.lower() in SUFFIXES or (path.is_dir() and is_saved(path)):
         return _table(path, reading, modality)
+    if kind == "image" and (path.suffix.lower() == ".npz" or holds_idx(path)):
+        return _picture_arrays(path)
     if path.is_file() and path.suffix.lower() != ".zip":
         if path.suffix.lower() not in modality.suffixes:
             other = media_of(path.name)
@@ -289,16 +292,36 @@ def _series_file(path: Path) -> Named:
     if path.suffix.lower() == ".ts":
         cells: Sequence[Any] = read_ts(path).cells
     else:
-        arrays = load_arrays(path)
-        lower = {n.lower(): n for n in arrays}
-        name = next((lower[n] for n in ("x", "x_test", "data", "series", "x_train") if n in lower), None)
-        if name is None:
-            raise DataError(f"{path}: no array X (found {', '.join(arrays) or 'none'}); name it X")
-        values = arrays[name]
+        name, values = _inputs_of(path, load_arrays(path))
         if values.ndim not in (2, 3) or values.dtype.kind not in "fiub":
             raise DataError(f"{path}: '{name}' has shape {values.shape}; give numbers (N, channels, length)")
         cells = single(values[:, None, :] if values.ndim == 2 else values)
     return [f"{path.name} row {i}" for i in range(1, len(cells) + 1)], cells
+
+
+def _picture_arrays(path: Path) -> Named:
+    """Pictures as bytes (N, H, W) or (N, H, W, 1, 3 or 4), all that the files hold."""
+    if holds_idx(path):
+        arrays = {n: a for n, a in idx_arrays(path).items() if n[0] == "X"}
+    else:
+        arrays = dict([_inputs_of(path, load_arrays(path))])
+    names: list[str] = []
+    for name, values in arrays.items():
+        if values.dtype != np.uint8 or values.ndim not in (3, 4):
+            told = f"'{name}' has shape {values.shape} and type {values.dtype}"
+            raise DataError(f"{path}: {told}; give uint8 (N, H, W) or (N, H, W, 3)")
+        many = f"{name} " if len(arrays) > 1 else ""
+        names += [f"{path.name} {many}row {i}" for i in range(1, len(values) + 1)]
+    return names, Joined(*arrays.values()) if arrays else []
+
+
+def _inputs_of(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray]:
+    """The array to predict among those of a file, and its name."""
+    lower = {n.lower(): n for n in arrays}
+    name = next((lower[n] for n in ("x", "x_test", "data", "series", "x_train") if n in lower), None)
+    if name is None:
+        raise DataError(f"{path}: no array X (found {', '.join(arrays) or 'none'}); name it X")
+    return name, arrays[name]
 
 
 def _with_training_columns(material: Material, reading: Mapping[str, Any], path: Path) -> Material:

@@ -16,9 +16,10 @@ from landbridge.reading.arrow_files import is_saved, read_saved
 from landbridge.reading.cells import Joined
 from landbridge.reading.columns import media_of
 from landbridge.reading.folders import from_folder, hidden, listing
+from landbridge.reading.idx_files import holds_idx, idx_arrays
 from landbridge.reading.material import Material, split_name
 from landbridge.reading.options import Options
-from landbridge.reading.series_files import from_npz, from_ts
+from landbridge.reading.series_files import from_arrays, from_npz, from_ts
 from landbridge.reading.sheets import from_sheet
 from landbridge.reading.tables import SUFFIXES, Part, join, load_sheet
 
@@ -116,6 +117,8 @@ def split_of(stem: str) -> tuple[str, str | None]:
 
 
 def _file(path: Path, options: Options) -> Material:
+    if holds_idx(path):
+        return from_arrays(path, idx_arrays(path, options), options)
     check_suffix(path)
     if path.suffix.lower() == ".zip":
         return _archive(path, options)
@@ -147,6 +150,8 @@ def _folder(path: Path, options: Options) -> Material:
     parts = _parts(path, named)
     if parts:
         return _tables(_with_asked(parts, options), options)
+    if holds_idx(path):
+        return from_arrays(path, idx_arrays(path, options), options)
     zips = [p for p in entries if p.suffix.lower() == ".zip"]
     folders = [p for p in entries if p.is_dir() and p.name != "__MACOSX"]
     if len(zips) == 1 and not folders:

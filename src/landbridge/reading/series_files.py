@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,11 @@ def read_ts(path: Path) -> SeriesFile:
 
 def from_npz(path: Path, options: Options) -> Material:
     """Arrays X, y or X_train, y_train, X_test, y_test (N, channels, length) as material; never unpickles."""
-    arrays = load_arrays(path)
+    return from_arrays(path, load_arrays(path), options)
+
+
+def from_arrays(path: Path, arrays: Mapping[str, np.ndarray], options: Options) -> Material:
+    """The same of arrays that were read from `path`."""
     lower = {name.lower().replace("-", "_"): name for name in arrays}
     cells: list[Any] = []
     labels: list[Any] = []

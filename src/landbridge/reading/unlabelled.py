@@ -18,6 +18,7 @@ from landbridge.reading.arrow_files import is_saved, read_saved
 from landbridge.reading.cells import Chosen, Joined
 from landbridge.reading.columns import media_of
 from landbridge.reading.folders import hidden, listing
+from landbridge.reading.idx_files import holds_idx
 from landbridge.reading.inputs import read_inputs
 from landbridge.reading.material import Material
 from landbridge.reading.options import Options
@@ -111,7 +112,7 @@ def _material(place: Path, options: Options) -> Material:
     if not files:
         raise DataError(f"{place}: the folder is empty; give images, sounds, texts, or a table")
     kind = options.modality if options.modality in ("image", "audio") else None
-    kind = kind or _kind(place, files)
+    kind = kind or ("image" if holds_idx(place) else _kind(place, files))
     if kind in ("image", "audio", "text", "series"):
         return _examples(place, kind, options)
     tables = [f for f in files if Path(f).suffix.lower() in SUFFIXES]
