@@ -67,6 +67,18 @@ def test_prepared_examples_are_kept_where_all_of_them_fit(rows: int, keep: int, 
     assert sum(a.nbytes for found in supply._kept.values() for a in found.values()) <= keep
 
 
+@pytest.mark.parametrize(("room", "sizes"), [(1, [8, 16, 16]), (10**6, [40])])
+def test_the_first_window_holds_what_is_small_at_once_and_the_next_twice_as_much(
+    room: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("landbridge.engine.supply.EARLY_BYTES", room)
+    supply = Supply(toy_domain("text", rows=40), toy_body().prepare)
+    windows = list(supply.windows(np.arange(40), 8))
+    assert [len(w.rows) for w in windows] == sizes
+    assert np.concatenate([w.rows for w in windows]).tolist() == list(range(40))
+    assert np.array_equal(np.concatenate([w.digests for w in windows]), supply.digests(np.arange(40)))
+
+
 def test_views_change_training_inputs_only_and_repeat_with_the_generator() -> None:
     domain, body = toy_domain("image", rows=16), toy_body("image")
     pair = domain.folds[0].pairs[0]

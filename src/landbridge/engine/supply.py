@@ -26,6 +26,8 @@ from landbridge.nn.views import FlipCrop
 KEEP_BYTES = 2 << 30  # prepared examples held in memory; beyond it they are prepared again each time
 SURE = 64  # examples whose mean size tells that of all
 WINDOW_ROWS, WINDOW_BYTES = 8192, 64 << 20  # the most of a window that is prepared ahead
+EARLY_BYTES = 4 << 20  # that the first window may hold: what is small is quickly prepared
+FEW = 4  # rows that tell how small they are
 THREADS = 8  # at most
 LOOKED_AT = 400  # pictures of which it is asked whether they may be mirrored
 
@@ -101,9 +103,12 @@ class Supply:
         self._names[row], self._named[row] = name, True
 
     def windows(self, rows: np.ndarray, first: int) -> Iterator[Window]:
-        """The rows in windows of `first` rows, then twice as many each time while memory allows, prepared ahead."""
+        """The rows in windows of `first` rows, more where they are small, then twice as many each time while memory
+        allows, prepared ahead. The more there are in one, the less is padded."""
         threads = max(1, min(THREADS, (os.cpu_count() or 1) - 1))
-        start, count = 0, first
+        some = self._look(rows[:FEW].tolist())
+        each = sum(a.nbytes for _, found, _ in some for a in found.values()) / max(1, len(some))
+        start, count = 0, min(WINDOW_ROWS, max(first, int(EARLY_BYTES / (each + 1))))
         with ThreadPoolExecutor(threads) as pool:
 
             def ahead(some: np.ndarray) -> list[Future[list[tuple[int, Prepared, bytes]]]]:
