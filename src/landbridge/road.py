@@ -26,7 +26,7 @@ from landbridge.delivery.artifact import Adapted, Delivery, load, save
 from landbridge.delivery.destination import destination
 from landbridge.engine.attempt import Attempt
 from landbridge.engine.cache import shared_cache
-from landbridge.engine.journal import Journal
+from landbridge.engine.journal import Journal, state_folder
 from landbridge.engine.precision import pick_device
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
@@ -34,7 +34,7 @@ from landbridge.planning.candidates import Candidate
 from landbridge.planning.judge import TRANSFER, Opened, open_test, pool, seen_as, steadiest, whole_or
 from landbridge.planning.nearness.remember import remembered
 from landbridge.planning.opening import asked_for, budget_of, candidates_of, checked, domain_of, held
-from landbridge.planning.search import Search, refits, state_folder
+from landbridge.planning.search import Search, refits
 from landbridge.planning.sharing import closing, for_scratch, kept
 from landbridge.planning.sources import default_sources
 from landbridge.reading.inputs import read_labelled

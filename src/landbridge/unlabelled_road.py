@@ -22,14 +22,13 @@ from landbridge.core.recipe import Recipe
 from landbridge.delivery.destination import check_destination
 from landbridge.delivery.pretrained import save_source
 from landbridge.engine.attempt import Attempt
-from landbridge.engine.journal import Journal
+from landbridge.engine.journal import Journal, state_folder
 from landbridge.engine.precision import pick_device
 from landbridge.engine.predictor import ModelPredictor
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.opening import budget_of
 from landbridge.planning.paying import paid
 from landbridge.planning.pretraining import key_of, pretrained, pretraining
-from landbridge.planning.search import state_folder
 from landbridge.reading.unlabelled import pooled, read_unlabelled
 from landbridge.report.record import domain_block, environment, plain
 

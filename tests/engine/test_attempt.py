@@ -26,6 +26,7 @@ from landbridge.engine.average import SHARES
 from landbridge.engine.cache import Cache
 from landbridge.engine.chunk import read_chunk
 from landbridge.engine.journal import Journal
+from landbridge.engine.loop import Loop
 from landbridge.engine.predictor import ModelPredictor, RivalPredictor, open_source, rebuild
 from landbridge.engine.workshop import Workshop
 from landbridge.objectives.contrastive import Contrastive
@@ -46,7 +47,9 @@ def make(tmp_path: Path) -> Make:
 def run(workshop: Workshop, source: str, *tunings: str, **given: object) -> Attempt:
     """An attempt on the first pair."""
     pair = workshop.domain.folds[0].pairs[0]
-    fields = {k: given.pop(k) for k in ("train", "validation", "seconds", "lengths", "shares", "seed") if k in given}
+    fields = {
+        k: given.pop(k) for k in ("train", "validation", "seconds", "lengths", "shares", "seed", "least") if k in given
+    }
     fields = {"train": pair.train, "validation": pair.validation, **fields}
     return attempt(workshop, Order(recipe=single(source, NATIVE, *tunings, **given), **fields))
 
@@ -255,6 +258,22 @@ def test_little_time_means_few_epochs(make: Make, encoder: str) -> None:
     assert 1 <= done.lengths[0][1] < 10_000 and time.monotonic() - began < 4.0
 
 
+def test_what_would_be_cut_to_a_few_steps_is_not_begun_where_that_is_asked_for(make: Make, encoder: str) -> None:
+    workshop = make(toy_domain("text", rows=24))
+    with pytest.raises(OutOfTimeError, match=r"of 10000 epochs fit into the .* s that are left") as error:
+        run(workshop, encoder, "full", seconds=1.0, epochs=10_000, least=10**9)
+    assert 0.0 < error.value.share < 0.5
+    assert run(workshop, encoder, "full", seconds=60.0, epochs=2, least=10**9).lengths[0][1] == 2  # all of it fits
+
+
+def test_a_stage_is_rehearsed_once_in_a_workshop(make: Make, encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop, rehearsed, real = make(toy_domain("text", rows=24)), list[int](), Loop.rehearse
+    monkeypatch.setattr(Loop, "rehearse", lambda self: (rehearsed.append(1), real(self))[1])
+    for rate in (1e-3, 1e-3, 1e-4):  # another rate is another recipe
+        run(workshop, encoder, "probe", "full", seconds=60.0, epochs=1, lr=rate)
+    assert len(rehearsed) == 2
+
+
 def test_validation_that_would_take_too_long_is_foretold(make: Make, encoder: str) -> None:
     with pytest.raises(OutOfTimeError, match="checking 50 rows takes") as error:
         run(make(toy_domain("text", rows=200)), encoder, "full", seconds=1e-6, validation=np.arange(50))
@@ -274,7 +293,8 @@ def test_reading_that_would_end_too_late_is_foretold(make: Make, encoder: str, m
     (page,) = kinds(workshop, "end")
     assert len(read_chunk(page).digests) == 10  # what was read stays read
     assert workshop.features(road, (), rows).shape == (150, 16)
-    assert sum(len(read_chunk(p).digests) for p in kinds(workshop, "end")) == 150
+    different = len(np.unique(road.supply.digests(rows)))
+    assert sum(len(read_chunk(p).digests) for p in kinds(workshop, "end")) == different
 
 
 def test_rivals_are_attempts_too_and_refuse_other_data(make: Make) -> None:

@@ -18,14 +18,15 @@ from landbridge.core.errors import OutOfTimeError
 from landbridge.core.finding import Trial
 from landbridge.core.progress import Tick
 from landbridge.engine.attempt import Attempt
-from landbridge.engine.journal import Journal
+from landbridge.engine.journal import Journal, key_of, state_folder
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.belief import Belief, prior_of, updated
 from landbridge.planning.candidates import ASKED, Candidate, controls, rival, single
 from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, steadiest, winners
-from landbridge.planning.search import EARNED, LEAST_SCRATCH, Search, _key, _shrunk, state_folder
+from landbridge.planning.search import EARNED, LEAST_SCRATCH, LEAST_STEPS, Search
 from landbridge.planning.sharing import for_scratch
 from landbridge.planning.sharing import kept as kept_of
+from landbridge.planning.shrunk import shrunk
 from landbridge.planning.standing import Standing
 from landbridge.road import _final, _verdict
 from landbridge.testing import toy_domain
@@ -106,7 +107,7 @@ def test_the_search_keeps_to_its_clock_and_allots_no_negative_time(
     allotted: list[float] = []
     real = Search._attempt
     monkeypatch.setattr(
-        Search, "_attempt", lambda self, s, pair, left: (allotted.append(left), real(self, s, pair, left))[1]
+        Search, "_attempt", lambda self, s, pair, left, *least: (allotted.append(left), real(self, s, pair, left))[1]
     )
     found = search.run(candidates(encoder), controls(search.workshop.domain), 1.0)
     assert all(left >= 0.0 for left in allotted)
@@ -126,7 +127,7 @@ def test_whole_schedules_on_fewer_pairs_go_before_parts_of_them(
     search = make(two_pairs(toy_domain("text", rows=40)), seconds=left)
     took = list[float]()
 
-    def attempt(made: Standing, pair: int, seconds: float) -> Attempt:
+    def attempt(made: Standing, pair: int, seconds: float, least: int) -> Attempt:
         took.append(min(30.0, seconds))
         search.workshop.progress.time += took[-1]
         return standing(search, "candidate", {pair: 0.5}, seconds=took[-1]).attempts[pair]
@@ -143,7 +144,7 @@ def test_without_a_limit_and_without_a_refit_nothing_is_kept_for_one(
 ) -> None:
     monkeypatch.setattr("landbridge.planning.search.refits", lambda fold: False)
     search, kept = make(two_pairs(toy_domain("text", rows=40))), list[float]()
-    search._try = lambda candidate, **given: kept.append(given["again"])
+    search._try = lambda candidate, **given: (kept.append(given["again"]), standing(search, "candidate", {0: 0.5}))[1]
     search.run([Candidate(recipe=single(encoder, NATIVE, "full", epochs=3), reason=ASKED)], [], 0.0)
     assert kept == [0.0]  # no share of no limit
 
@@ -169,12 +170,38 @@ def test_an_interrupted_search_finds_its_attempts_again(make: Callable[..., Sear
 
 
 def test_the_key_changes_with_all_that_decides_an_attempt() -> None:
-    recipe, domain = rival("trivial"), toy_domain("text")
-    other = toy_domain("text", rows=52)
-    keys = [_key(recipe, 0, 0, 1, domain), _key(rival("tfidf"), 0, 0, 1, domain), _key(recipe, 1, 0, 1, domain),
-            _key(recipe, 0, 1, 1, domain), _key(recipe, 0, 0, 2, domain), _key(recipe, 0, 0, 1, other)]  # fmt: skip
-    assert len(set(keys)) == 6 and keys[0] == _key(rival("trivial"), 0, 0, 1, toy_domain("text"))
+    recipe, data, other = rival("trivial"), toy_domain("text").fingerprint, toy_domain("text", rows=52).fingerprint
+    keys = [key_of(recipe, 0, 0, 1, data), key_of(rival("tfidf"), 0, 0, 1, data), key_of(recipe, 1, 0, 1, data),
+            key_of(recipe, 0, 1, 1, data), key_of(recipe, 0, 0, 2, data), key_of(recipe, 0, 0, 1, other)]  # fmt: skip
+    assert len(set(keys)) == 6 and keys[0] == key_of(rival("trivial"), 0, 0, 1, toy_domain("text").fingerprint)
     assert state_folder(Path("a/out")) == Path("a/.out.state")
+
+
+def test_what_an_even_share_is_too_little_for_takes_all_that_is_left_the_most_promising_first(
+    make: Callable[..., Search], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hand: of 100 s three recipes and a refit get 25 s each, where one needs 30 s and as much for its refit; then
+    one gets half of 100 s, one half of 70 s, and half of 40 s is too little again."""
+    search, begun = make(seconds=100.0), list[tuple[str, float]]()
+    ways = {"lora": "supervised", "partial(blocks=1)": "supervised", "full": "contrastive"}
+    slow = [Candidate(recipe=single("embedded:minilm", NATIVE, t, objective=o), reason="") for t, o in ways.items()]
+    probe = Candidate(recipe=single("embedded:minilm", NATIVE, "probe"), reason="")
+
+    def attempted(found: Standing, pair: int, seconds: float, least: int = 0) -> Attempt:
+        if found.candidate is not probe:
+            assert least == LEAST_STEPS
+            if seconds < 30.0:
+                raise OutOfTimeError("3 of 20 epochs fit", 0.15)
+            begun.append((found.candidate.name, seconds))
+            search.workshop.progress.time += 30.0
+        return standing(search, "candidate", {0: 0.6}).attempts[0]
+
+    monkeypatch.setattr(search, "_attempt", attempted)
+    search.climbs = search.soups = False
+    search.run([probe, *slow], [], 0.0)
+    assert begun == [(slow[2].name, 50.0), (slow[1].name, 35.0)]
+    told = {s.candidate.name: s.trial.status for s in search.standings if s.trial is not None}
+    assert told == {c.name: "done" for c in (probe, *slow[1:])} | {slow[0].name: "out of time"}
 
 
 def test_the_choice_is_made_over_pairs_that_all_share_and_among_equals_is_the_first(
@@ -270,12 +297,12 @@ def test_the_error_of_a_leader_is_in_the_units_of_the_metric(make: Callable[...,
 def test_shrunk_pairs_keep_enough_rows_and_stay_inside(make: Callable[..., Search]) -> None:
     domain = toy_domain("text", rows=80)
     pair = domain.folds[0].pairs[0]
-    small = _shrunk(pair, domain, 0.5, 0)
+    small = shrunk(pair, domain, 0.5, 0)
     assert (
         len(small.train) == 20 and set(small.train) <= set(pair.train) and set(small.validation) <= set(pair.validation)
     )
-    assert len(_shrunk(pair, domain, 0.0, 0).train) == 6 and len(_shrunk(pair, domain, 1.0, 0).train) == 40
-    again = _shrunk(pair, domain, 0.5, 0)
+    assert len(shrunk(pair, domain, 0.0, 0).train) == 6 and len(shrunk(pair, domain, 1.0, 0).train) == 40
+    again = shrunk(pair, domain, 0.5, 0)
     assert np.array_equal(small.train, again.train) and (np.diff(small.train) > 0).all()
 
 
@@ -286,7 +313,7 @@ def test_shrunk_pairs_keep_three_rows_of_every_class_that_has_them(make: Callabl
     uneven = Pair(
         train=np.sort(np.concatenate([zeros[:60], ones[:4]])), validation=np.concatenate([zeros[60:70], ones[4:6]])
     )
-    small = _shrunk(uneven, domain, 0.1, 0)
+    small = shrunk(uneven, domain, 0.1, 0)
     assert np.bincount(domain.targets[small.train]).tolist() == [6, 3]
     assert np.bincount(domain.targets[small.validation]).tolist() == [3, 2]
 
@@ -366,7 +393,7 @@ def test_a_control_that_cannot_check_its_rows_in_time_takes_fewer(make: Callable
     search.run(candidates(encoder)[:1], [], 0.0)
     whole = search.fold.pairs[0]
 
-    def late(made: Standing, pair: int, seconds: float) -> Attempt:
+    def late(made: Standing, pair: int, seconds: float, least: int) -> Attempt:
         given = made.pairs[pair]
         taken.append((len(given.train), len(given.validation)))
         if len(taken) == 1:

@@ -35,6 +35,7 @@ from landbridge.nn.strong_views import strong_views
 STORED_VIEWS = 4
 LATE = "out of time"  # how the loop says that its deadline cut a stage short
 CHECKED = 0.4  # of a trial's time may go to its validation rows, however few epochs it comes to
+WORTH = 0.5  # of its schedule that a stage of few steps must come to
 FIRST = 0.6  # of the time may go to a stage that trains no head, where others follow it
 MARGIN = 0.9  # of the time allowed is planned for; the rest is for evaluation and noise
 
@@ -95,7 +96,8 @@ class Order:
     """What to run: rows to train on, rows to choose on (empty for a refit), limits and who watches.
 
     For each gradient stage of a refit, `lengths` gives the epochs that were best on validation, of what schedule, and
-    `shares` how much of its tuned end was best.
+    `shares` how much of its tuned end was best. A stage that `seconds` would cut to fewer steps than `least` and to
+    less than half of its schedule is not begun.
     """
 
     recipe: Recipe
@@ -103,6 +105,7 @@ class Order:
     validation: np.ndarray
     seed: int = 0
     seconds: float = math.inf
+    least: int = 0
     lengths: tuple[tuple[int, int], ...] = ()
     shares: tuple[float, ...] = ()
     watch: Watch = lambda share, best: ""
@@ -324,7 +327,11 @@ class Run:
                 told = f"checking {rows} rows takes {checking:.2g} s, {room:.2g} s are left"
                 share = max(0.0, CHECKED * left / (2 * checking))
                 raise OutOfTimeError(f"{self.order.recipe.name}: {told}", share)
-            wanted = max(1, min(wanted, int((left - checking) / (training + checking))))
+            fits = (left - checking) / (training + checking)
+            if fits < WORTH * wanted and int(fits) * loop.feed.steps < self.order.least:
+                told = f"{max(0, int(fits))} of {wanted} epochs fit into the {max(0.0, left):.2g} s that are left"
+                raise OutOfTimeError(f"{self.order.recipe.name}: {told}", max(0.0, fits / wanted))
+            wanted = max(1, min(wanted, int(fits)))
         return wanted, wanted
 
     def _pace(self, loop: Loop) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from safetensors.numpy import load, save
 from landbridge.core.errors import UsageError
 from landbridge.core.files import resources, write_bytes
 from landbridge.core.finding import Trial
+from landbridge.core.recipe import Recipe
 from landbridge.engine.attempt import Attempt
 from landbridge.engine.claim import claim
 
@@ -75,3 +77,14 @@ class Journal:
 def _out(state: Path) -> str:
     """The destination that a state folder belongs to."""
     return state.name.removeprefix(".").removesuffix(".state")
+
+
+def key_of(recipe: Recipe, fold: int, pair: int, seed: int, data: str) -> str:
+    """The name of an attempt, `data` being the fingerprint of what it sees."""
+    text = json.dumps([recipe.to_json(), fold, pair, seed, data], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def state_folder(out: Path) -> Path:
+    """Where a run keeps what an interrupted one goes on from."""
+    return out.with_name(f".{out.name}.state")

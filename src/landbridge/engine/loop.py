@@ -33,6 +33,7 @@ from landbridge.engine.schedule import rate
 
 CLIP = 1.0
 REHEARSED = 3  # steps by which the time of an epoch is foretold
+REHEARSED_ROWS = 8  # of each step where rows cost alike however many there are, as on a CPU
 REST = 1.15  # of a step is its gradient; the rest is clipping and the optimiser
 FORWARD = 0.4  # of a step is its forward pass, at most
 Watch = Callable[[float, float], str]  # (share of the schedule done, best validation) -> reason to stop, or ""
@@ -197,6 +198,8 @@ class Loop:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream(self.seed, "rehearsal"))
             for _, batch in zip(range(REHEARSED), self.feed.epoch(generator), strict=False):
+                if self.precision.device.type == "cpu":
+                    batch = next(_pieces(batch, REHEARSED_ROWS))
                 began = self.clock()
                 self._gradient(batch, generator)
                 each.append((self.clock() - began) / float(self.feed.supply.lengths(batch.index.numpy()).sum()))

@@ -5,31 +5,29 @@ The best on validation wins; candidates are compared over the pairs that all of 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from landbridge.core.clock import Budget
-from landbridge.core.domain import Domain, Fold, Pair
+from landbridge.core.domain import Fold, Pair
 from landbridge.core.errors import LandbridgeError, OutOfTimeError
 from landbridge.core.finding import Trial
 from landbridge.core.progress import Tick
 from landbridge.core.recipe import Recipe
 from landbridge.core.seeds import numpy_generator, stream
 from landbridge.engine.attempt import LATE, Attempt, Order, attempt
-from landbridge.engine.journal import Journal
+from landbridge.engine.journal import Journal, key_of
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.belief import Belief, prior_of, updated
 from landbridge.planning.candidates import ASKED, Candidate, scratch
-from landbridge.planning.foretell import Known, labels_a_class
+from landbridge.planning.foretell import Known, gain_of, labels_a_class
 from landbridge.planning.labels_worth import ceiling
 from landbridge.planning.neighbours import climb
+from landbridge.planning.shrunk import shrunk
 from landbridge.planning.soup import alike, can_be_averaged, greedy_soup
 from landbridge.planning.standing import Standing
 from landbridge.planning.turns import CANNOT, PLANNING, Turns, look_ahead
@@ -40,10 +38,11 @@ MANY_ROWS = 3_000  # rows from which a second training is not worth its time
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
 RESAMPLES = 50  # of the validation rows for a standard error
 LEAST_VALIDATED = 50  # rows below which neighbours differ by luck alone
-LEAST_ROWS = 3  # of a stratum that are read however little time there is
 CUT = ("eliminated", LATE, "diverged")  # how a trial that is usable all the same may end
 LEAST_ERROR = 0.3  # of one row: that of a share of 0.9, so that a perfect leader drops nobody for one mistake
 MOST_PAIRS = 3  # on which a recipe that takes steps is tried
+LEAST_STEPS = 10  # of a stage, below which what a trial comes to says nothing
+SHORTEST = 2.0  # seconds that are worth beginning a trial for
 EARNED = 0.25  # standard deviations of the belief that a recipe with steps must be ahead: better with odds of 3 to 2
 FAVOUR = 0.5  # of the time left that a promising recipe may take for its whole schedule, where an even share is less
 AIR = 1.2  # times the time foretold
@@ -87,6 +86,7 @@ class Search:
         slow = self.worth(slow)
         if self.promise:
             slow = self._planned(slow, deadline - (self.budget.spent - began))
+        late = list[Standing]()
         for number, candidate in enumerate(slow):
             if why := self.turns.excluded(candidate, *self.lead()):
                 self._skip(candidate, CANNOT, why)
@@ -94,12 +94,17 @@ class Search:
             room = deadline - (self.budget.spent - began)
             pairs = len(self.fold.pairs[:MOST_PAIRS])
             again = 1 / pairs if refits(self.fold) else 0.0
-            share = room / (len(slow) - number + again)
+            share = room / (len(slow) - number + len(late) + again)
             share = max(share, min(self._wanted(candidate), FAVOUR * room))
-            if share < 2.0 and math.isfinite(share) and self.transfer():
+            if share < SHORTEST and math.isfinite(share) and self.transfer():
                 self._skip(candidate, "out of time")
                 continue
-            self._try(candidate, pairs=pairs, seconds=max(1.0, share), again=again and again * share)
+            least = 0 if candidate.reason == ASKED else LEAST_STEPS
+            tried = self._try(
+                candidate, pairs=pairs, seconds=max(1.0, share), again=again and again * share, least=least
+            )
+            late += [tried] if least and not tried.attempts and isinstance(tried.error, OutOfTimeError) else []
+        self._postponed(late, lambda: deadline - (self.budget.spent - began))
         self._at_least_one(deadline - (self.budget.spent - began))
         if self.climbs:
             self._climb(lambda: deadline - (self.budget.spent - began))
@@ -107,6 +112,21 @@ class Search:
         if self.soups:
             self._soup(lambda: deadline - (self.budget.spent - began), reserve)
         return self.standings
+
+    def _postponed(self, late: Sequence[Standing], room: Callable[[], float]) -> None:
+        """What an even share of the time was too little for takes all that is left, the most promising first."""
+        known, pairs = self.known(), len(self.fold.pairs[:MOST_PAIRS])
+        again = 1 / pairs if refits(self.fold) else 0.0
+
+        def expected(standing: Standing) -> float:
+            recipe = standing.candidate.recipe
+            return gain_of(recipe, known[recipe.source])[0] if recipe.source in known else 0.0
+
+        for standing in sorted(late, key=expected, reverse=True):
+            seconds = room() / (1 + again)
+            if seconds >= SHORTEST:
+                self.standings.remove(standing)
+                self._try(standing.candidate, pairs=pairs, seconds=seconds, again=again * seconds, least=LEAST_STEPS)
 
     def _climb(self, room: Callable[[], float]) -> None:
         """Time that is left goes to the neighbours of the best recipe that takes steps, unless the best of those that
@@ -221,7 +241,7 @@ class Search:
         """A candidate that was too slow, again on the share of its rows for which `room` seconds suffice."""
         assert isinstance(late.error, OutOfTimeError)
         share = CAUTION * late.error.share * min(1.0, max(0.1, room / max(1.0, room + late.seconds)))
-        pairs = tuple(_shrunk(p, self.workshop.domain, share, self.seed) for p in self.fold.pairs[:1])
+        pairs = tuple(shrunk(p, self.workshop.domain, share, self.seed) for p in self.fold.pairs[:1])
         self.standings.remove(late)
         seconds = math.inf if _closed(late.candidate.recipe) else max(1.0, room)
         return self._try(late.candidate, pairs=1, seconds=seconds, among=pairs)
@@ -357,7 +377,7 @@ class Search:
         return None if found is None else found.to_json()
 
     def _try(
-        self, candidate: Candidate, *, pairs: int, seconds: float, again: float = 0.0,
+        self, candidate: Candidate, *, pairs: int, seconds: float, again: float = 0.0, least: int = 0,
         among: tuple[Pair, ...] | None = None,
     ) -> Standing:  # fmt: skip
         """Run a candidate on its pairs until its seconds are used up; a failure is recorded, not raised. With `again`
@@ -372,7 +392,7 @@ class Search:
             try:
                 even = pairs - number if candidate.recipe.stages else 1  # a control's further pairs take what it leaves
                 room = max((seconds - used) / even, (seconds + again - used) / 2 if again else 0.0)
-                standing.attempts[number] = self._attempt(standing, number, room)
+                standing.attempts[number] = self._attempt(standing, number, room, least)
             except LandbridgeError as error:
                 standing.error = error
                 break
@@ -383,10 +403,10 @@ class Search:
             standing.trial = self._record(candidate, "out of time" if late else "failed", str(standing.error))
         return standing
 
-    def _attempt(self, standing: Standing, pair: int, seconds: float) -> Attempt:
+    def _attempt(self, standing: Standing, pair: int, seconds: float, least: int = 0) -> Attempt:
         candidate, split = standing.candidate, standing.pairs[pair]
         seed = stream(self.seed, self.number, pair) % 2**31
-        key = _key(candidate.recipe, self.number, pair, seed, self.workshop.domain)
+        key = key_of(candidate.recipe, self.number, pair, seed, self.workshop.domain.fingerprint)
         known = self.journal.find(key)
         if known is not None and len(known.output) == len(split.validation):
             return known
@@ -409,6 +429,7 @@ class Search:
             validation=split.validation,
             seed=seed,
             seconds=seconds,
+            least=least,
             watch=watch,
             checkpoint=self.journal.checkpoint(key),
         )
@@ -473,26 +494,3 @@ def refits(fold: Fold) -> bool:
 def _closed(recipe: Recipe) -> bool:
     """Whether a recipe takes no gradient steps."""
     return all(type(s.tuning).part_name == "probe" for s in recipe.stages)
-
-
-def _shrunk(pair: Pair, domain: Domain, share: float, seed: int) -> Pair:
-    """The same share of both parts of a pair and of every stratum in them, at least three rows of each there are."""
-    rng = numpy_generator(seed, "shrink")
-    return Pair(train=_some(pair.train, domain, share, rng), validation=_some(pair.validation, domain, share, rng))
-
-
-def _some(rows: np.ndarray, domain: Domain, share: float, rng: np.random.Generator) -> np.ndarray:
-    strata = domain.task.strata(domain.targets[rows])
-    groups = [np.arange(len(rows))] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
-    kept = [rng.permutation(g)[: max(LEAST_ROWS, round(share * len(g)))] for g in groups]
-    return rows[np.sort(np.concatenate(kept))]
-
-
-def _key(recipe: Recipe, fold: int, pair: int, seed: int, domain: Domain) -> str:
-    text = json.dumps([recipe.to_json(), fold, pair, seed, domain.fingerprint], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def state_folder(out: Path) -> Path:
-    """Where a run keeps what an interrupted one goes on from."""
-    return out.with_name(f".{out.name}.state")
