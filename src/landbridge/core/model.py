@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from landbridge.core.batch import Batch, Inputs
 from landbridge.core.insert import Insert, Walk
 
+LIKE, WORTH = 8, 0.8  # rows of a piece of like length, and the share of the tokens that pieces may come to
+
 Example = Any  # what a modality decodes: an image, a text, a sound, a row, a series
 Views = Callable[[Inputs, torch.Generator], Inputs]
 
@@ -226,10 +228,26 @@ class Model(nn.Module):
         if batch.tokens is not None and batch.mask is not None:
             if batch.above:
                 return self.features_along(batch.depth, [(batch.tokens, batch.mask), *batch.above])
-            return self.features_from(batch.depth, batch.tokens, batch.mask)
+            return self._by_length(batch.depth, batch.tokens, batch.mask)
         if batch.inputs is None:
             raise ValueError("a batch needs inputs or tokens with mask")
-        return self.features(batch.inputs)
+        return self._by_length(0, *self.body.embed(batch.inputs))
+
+    def _by_length(self, k: int, tokens: Tensor, mask: Tensor) -> Tensor:
+        """`features_from`, on a CPU in pieces of like length where texts differ so much that padding would cost more
+        than a fifth: a training batch of a small set holds the longest text and the shortest. Padding is to the right.
+        """
+        if self.body.reads != "text" or tokens.device.type != "cpu" or mask.dim() != 2:
+            return self.features_from(k, tokens, mask)
+        ends = (mask != 0) * torch.arange(1, mask.shape[1] + 1)
+        lengths, order = ends.amax(1).sort(descending=True)
+        pieces, cuts = order.split(LIKE), [int(part[0]) for part in lengths.split(LIKE)]
+        if sum(len(rows) * cut for rows, cut in zip(pieces, cuts, strict=True)) > WORTH * mask.numel():
+            return self.features_from(k, tokens, mask)
+        made = [
+            self.features_from(k, tokens[rows, :cut], mask[rows, :cut]) for rows, cut in zip(pieces, cuts, strict=True)
+        ]
+        return torch.cat(made)[order.argsort()]
 
 
 def _inserts(body: Body) -> list[Insert]:
