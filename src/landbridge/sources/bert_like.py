@@ -14,6 +14,7 @@ from transformers.masking_utils import create_bidirectional_mask
 from landbridge.core.batch import Inputs
 from landbridge.core.errors import SourceError
 from landbridge.core.model import mean_pool
+from landbridge.sources.attention import choose_kernel
 from landbridge.sources.cut import Cut
 
 
@@ -46,7 +47,7 @@ class BertLike:
 
     def step(self, net: nn.Module, index: int, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """One attention layer."""
-        _choose_kernel(net, tokens)
+        choose_kernel(net, tokens)
         seen = create_bidirectional_mask(config=net.config, inputs_embeds=tokens, attention_mask=mask)
         layer = net.get_submodule(self.layers[index][0])
         extra = (net.encoder.compute_position_bias(tokens),) if self.bias else ()
@@ -60,12 +61,6 @@ class BertLike:
         if self.pooling == "max":
             return tokens.masked_fill(mask.unsqueeze(-1) == 0, torch.finfo(tokens.dtype).min).amax(1)
         return mean_pool(tokens, mask)
-
-
-def _choose_kernel(net: nn.Module, tokens: Tensor) -> None:
-    """On a CPU the fused kernel reads long texts faster and trains short ones at less than half the speed."""
-    if tokens.device.type == "cpu" and getattr(net, "_supports_sdpa", False):
-        net.config._attn_implementation = "sdpa" if torch.is_inference_mode_enabled() else "eager"
 
 
 def bert(config: PreTrainedConfig) -> Cut:

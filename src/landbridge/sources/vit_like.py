@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
 from landbridge.core.batch import Inputs
+from landbridge.sources.attention import choose_kernel
 from landbridge.sources.cut import Cut
 
 
@@ -43,6 +44,7 @@ class VitLike:
 
     def step(self, net: nn.Module, index: int, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """One attention layer; after the last also the final norm."""
+        choose_kernel(net, tokens)
         for path in self.layers[index]:
             out = net.get_submodule(path)(tokens)
             tokens = out[0] if isinstance(out, tuple) else out

@@ -13,6 +13,7 @@ from transformers.masking_utils import create_bidirectional_mask
 
 from landbridge.core.batch import Inputs
 from landbridge.core.model import mean_pool
+from landbridge.sources.attention import choose_kernel
 from landbridge.sources.cut import Cut
 
 
@@ -49,6 +50,7 @@ class Wave:
 
     def step(self, net: nn.Module, index: int, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """One attention layer; in the stable variant the encoder norm after the last."""
+        choose_kernel(net, tokens)
         layer, *norm = (net.get_submodule(path) for path in self.layers[index])
         seen = create_bidirectional_mask(config=net.config, inputs_embeds=tokens, attention_mask=mask)
         out = layer(tokens, attention_mask=seen)
