@@ -241,7 +241,7 @@ class Model(nn.Module):
             return self.features_from(k, tokens, mask)
         ends = (mask != 0) * torch.arange(1, mask.shape[1] + 1)
         lengths, order = ends.amax(1).sort(descending=True)
-        pieces, cuts = order.split(LIKE), [int(part[0]) for part in lengths.split(LIKE)]
+        pieces, cuts = torch.split(order, LIKE), [max(1, int(longest)) for longest in lengths[::LIKE]]
         if sum(len(rows) * cut for rows, cut in zip(pieces, cuts, strict=True)) > WORTH * mask.numel():
             return self.features_from(k, tokens, mask)
         made = [
