@@ -46,6 +46,7 @@ PROBE = Side(name="probe", runner="probe", environment="", settings=("default",)
 LORA = each("lora", "transformers", "", "lora", "lora_tour")
 FASTAI = each("fastai", "fastai", "fastai", "book", "long")
 AUTOGLUON = each("autogluon", "autogluon", "autogluon", "medium_quality", "best_quality")
+AUTOMM = each("automm", "automm", "automm", "minilm")
 MATCHES = {
     "setfit": Match(
         sides=(SETFIT, FULL, PROBE), body="minilm", source="embedded:minilm", share=1 / 2,
@@ -59,6 +60,10 @@ MATCHES = {
         sides=FASTAI, body="timm_mobilenetv2_100", source="transformers:{weights}/mobilenet_v2_1.0_224",
         share=1 / 5, curve=True,
         cells={name: (name, None) for name in ("hymenoptera", "magnetic_tile")},
+    ),
+    "automm": Match(
+        sides=AUTOMM, body="minilm", source="embedded:minilm",
+        cells={f"{name}_{k}": (name, k) for name in TEXTS for k in (8, 64)},
     ),
     "autogluon": Match(sides=AUTOGLUON, cells={name: (f"tab_{name}", None) for name in TABLES}),
 }  # fmt: skip

@@ -19,6 +19,7 @@ PEERS = {
     "setfit": (TORCH, "setfit==1.2.0", "transformers<5", "pandas<3"),
     "fastai": (TORCH, "fastai==2.8.12", "timm==1.0.31"),
     "autogluon": (TORCH, "autogluon.tabular[all]==1.6.3"),
+    "automm": (TORCH, "autogluon.multimodal==1.6.3"),
 }
 
 
