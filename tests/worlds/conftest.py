@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     kept = {number: signal.getsignal(number) for number in command_line.STOPS}
 
     def call(*words: object) -> Said:
+        monkeypatch.setattr("landbridge.cli.options.STARTED", time.monotonic())  # as in a process of its own
         monkeypatch.setattr(sys, "argv", ["landbridge", *map(str, words)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:

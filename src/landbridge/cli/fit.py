@@ -89,7 +89,7 @@ def fit(
         chosen = read_recipe(recipe)
     else:
         lengths = {"epochs": epochs, "lr": lr, "batch": batch, "decay": decay, "patience": patience, "average": average}
-        chosen = Recipe.from_json(spelled(source, bridge or "native", tuning, objective, lengths))
+        chosen = Recipe.from_json(spelled(source, bridge, tuning, objective, lengths))
     with show.progress(quiet=quiet or json) as progress:
         domain = o.read_domain(
             data, modality=modality, task=task, metric=metric, input=input, target=target, id=id, group=group,
@@ -120,7 +120,7 @@ def read_recipe(path: Path) -> Any:
 
 def spelled(
     source: str | None,
-    bridge: str,
+    bridge: str | None,
     tunings: list[str] | None,
     objectives: list[str] | None,
     lengths: dict[str, list[Any] | None],
@@ -141,4 +141,5 @@ def spelled(
     for name, values in lengths.items():
         for stage, value in zip(stages, each(name, values) if values else (), strict=False):
             stage[name] = value
-    return {"source": o.check_source(source), "bridge": bridge, "stages": [] if source.startswith("rival:") else stages}
+    stages = [] if source.startswith("rival:") else stages
+    return {"source": o.check_source(source), "bridge": bridge or "native", "stages": stages}
