@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from landbridge.core import registry
-from landbridge.core.errors import DataError
+from landbridge.core.errors import DataError, UsageError
 from landbridge.reading.idx_files import is_idx, load_idx
 from landbridge.reading.inputs import read_inputs
 from landbridge.reading.read import read
@@ -89,6 +89,14 @@ def test_what_is_torn_or_does_not_fit_is_named(tmp_path: Path, spoil, told: str)
     with pytest.raises(DataError, match=told) as error:
         read(tmp_path / "set")
     assert "\n" not in str(error.value)
+
+
+def test_a_column_of_arrays_is_refused_and_not_passed_over(tmp_path: Path) -> None:
+    digits(tmp_path / "set", "train-", 60)
+    np.savez(tmp_path / "curves.npz", X=np.random.default_rng(0).normal(size=(40, 1, 30)), y=np.arange(40) % 2)
+    for place in (tmp_path / "set", tmp_path / "curves.npz"):
+        with pytest.raises(UsageError, match=r"--group subject: .* holds arrays, which have no columns; give a table"):
+            read(place, group="subject")
 
 
 def test_a_torn_gzip_is_refused(tmp_path: Path) -> None:

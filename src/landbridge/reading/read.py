@@ -23,6 +23,8 @@ from landbridge.reading.options import Options, off
 from landbridge.reading.places import open_material, split_of
 from landbridge.reading.scan import scan
 
+COLUMNLESS = {"folder": "class folders", "npz": "arrays", "ts": "series of a .ts file"}  # by form
+
 
 def read(
     path: str | Path,
@@ -77,15 +79,16 @@ def read(
 
 def _has_columns(material: Material, options: Options) -> None:
     """UsageError where a column is named and there are none: a group that is not heeded would be a leak."""
-    if material.reading.get("form") != "folder":
+    held = COLUMNLESS.get(str(material.reading.get("form")))
+    if held is None:
         return
     for name in ("input", "target", "id", "group", "time", "split"):
         said = getattr(options, name)
         if said is None or off(said) or (name == "group" and said.startswith("name:")):
             continue
-        other = "--group 'name:REGEX'" if name == "group" else "leave it out"
-        way = f"give a table with a column of paths, or {other}"
-        raise UsageError(f"--{name} {said}: {material.name} holds class folders, which have no columns; {way}")
+        other = "--group 'name:REGEX'" if name == "group" and held == "class folders" else "leave it out"
+        way = f"give a table{' with a column of paths' if held == 'class folders' else ''}, or {other}"
+        raise UsageError(f"--{name} {said}: {material.name} holds {held}, which have no columns; {way}")
 
 
 def _title(path: Path) -> str:
