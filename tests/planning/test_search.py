@@ -23,8 +23,8 @@ from landbridge.engine.workshop import Workshop
 from landbridge.planning.belief import Belief, prior_of, updated
 from landbridge.planning.candidates import ASKED, Candidate, controls, rival, single
 from landbridge.planning.judge import TRANSFER, open_test, pool, refit, seen_as, steadiest, winners
-from landbridge.planning.search import EARNED, LEAST_SCRATCH, LEAST_STEPS, Search
-from landbridge.planning.sharing import for_scratch
+from landbridge.planning.search import EARNED, LEAST_STEPS, Search
+from landbridge.planning.sharing import LEAST_SCRATCH, fair_to_scratch, for_scratch
 from landbridge.planning.sharing import kept as kept_of
 from landbridge.planning.shrunk import shrunk
 from landbridge.planning.standing import Standing
@@ -382,10 +382,18 @@ def test_the_scratch_control_gets_as_long_as_transfer_would_have_taken_without_a
     search._try = told
     search.scratch_control(math.inf)
     ((_, shelf),) = search.workshop.store._shelves.values()
-    shelf.seconds = 500.0  # an earlier run read the rows in that time
+    shelf.seconds = 200.0  # an earlier run read the rows in that time
     search.scratch_control(math.inf)
     search.scratch_control(60.0)
-    assert given[0] == LEAST_SCRATCH and 500.0 < given[1] < 540.0 and given[2] == 60.0
+    assert given[0] == LEAST_SCRATCH and 200.0 < given[1] < 240.0 and given[2] == 60.0
+
+
+def test_the_scratch_control_gets_more_than_any_one_recipe_where_all_of_them_took_long() -> None:
+    assert fair_to_scratch([], 0.0) == fair_to_scratch([10.0, 20.0], 0.0) == LEAST_SCRATCH
+    assert fair_to_scratch([100.0, 100.0], 50.0) == 250.0  # as long as all of them
+    assert fair_to_scratch([100.0] * 9, 0.0) == 300.0
+    assert fair_to_scratch([400.0] * 9, 0.0) == 500.0
+    assert fair_to_scratch([500.0], 10.0) == 510.0  # of one recipe: what it took, not more
 
 
 def test_a_control_that_cannot_check_its_rows_in_time_takes_fewer(make: Callable[..., Search], encoder: str) -> None:

@@ -27,13 +27,13 @@ from landbridge.planning.candidates import ASKED, Candidate, scratch
 from landbridge.planning.foretell import Known, gain_of, labels_a_class
 from landbridge.planning.labels_worth import ceiling
 from landbridge.planning.neighbours import climb
+from landbridge.planning.sharing import fair_to_scratch
 from landbridge.planning.shrunk import shrunk
 from landbridge.planning.soup import alike, can_be_averaged, greedy_soup
 from landbridge.planning.standing import Standing
 from landbridge.planning.turns import CANNOT, PLANNING, Turns, look_ahead
 
 CAUTION = 0.7  # of the rows that would just fit are read
-LEAST_SCRATCH = 40.0  # seconds that the scratch control may take however quick transfer was
 MANY_ROWS = 3_000  # rows from which a second training is not worth its time
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
 RESAMPLES = 50  # of the validation rows for a standard error
@@ -251,8 +251,8 @@ class Search:
         best = self.best(self.transfer())
         if best is None or best.candidate.recipe.source.startswith(("scratch:", "rival:")):
             return None
-        spent = sum(s.seconds * len(s.attempts) for s in self.transfer()) + self.workshop.store.saved
-        seconds = min(seconds, max(LEAST_SCRATCH, spent))  # as long as all of transfer, also what a cache saved it
+        trials = [a.trial.seconds for s in self.transfer() for a in s.attempts.values()]
+        seconds = min(seconds, fair_to_scratch(trials, self.workshop.store.saved))
         reason = f"the architecture of {best.candidate.recipe.source} without its knowledge"
         control = Candidate(
             recipe=scratch(best.candidate.recipe, self.workshop.domain.modality.part_name),
