@@ -8,9 +8,9 @@ rows (sets without a split: from all rows but the test, drawn by the seed; magne
 tile) and up to 1,000 rows are the test. A fifth of the labels is for choosing and stopping, the rest to fit, for every
 way alike:
 
-- `frozen`: a head on the frozen encoder, over as many of its layers as is best on the validation rows; `tuned`: from a
-  head all weights move, as the road moves them; `transfer` is the one of the two that the road would trust
-  after seeing the validation rows (`planning/belief.py`);
+- `frozen`: a head on the frozen encoder, that which is best on the validation rows: over several numbers of layers, and
+  for series of the kinds that the road tries; `tuned`: from a head all weights move, as the road moves them; `transfer`
+  is the one of the two that the road would trust after seeing the validation rows (`planning/belief.py`);
 - `scratch`: the same architecture without weights, as the road's own control trains it;
 - `rival`: what learns the modality cheaply without any transfer; `imagenet`: the same head on frozen MobileNetV2.
 
@@ -61,6 +61,7 @@ TAPS = (2, 4, 0)  # layers that a frozen head reads beside the last, the first o
 BRIDGES = {
     "image": ("native", "native(crop='squash')"), "audio": ("spectrogram(size=64)",), "series": ("curves",),
 }  # fmt: skip
+CURVE_HEADS = ("probe", "probe(head='kernel')", "probe(head='lda', normalise='no', standardise='no')")  # the road's
 PLOT = "plot(size=96)"  # by which series reach ImageNet's weights
 RIVALS = {"image": "pixels", "audio": "melstats", "series": "rocket"}
 OFFICES = ("amazon", "caltech", "dslr", "webcam")
@@ -181,6 +182,8 @@ def frozen(source: str, domain: Domain) -> list[Recipe]:
     names = BRIDGES[domain.modality.part_name]
     if names == ("curves",) and source not in SOURCES.values():
         names = (PLOT,)
+    elif names == ("curves",):
+        return [single(source, codec.parse("bridges", "curves"), head) for head in CURVE_HEADS]
     bridges = [codec.parse("bridges", name) for name in names]
     bridges = [codec.from_json("bridges", codec.to_json(b) | size) if name_of(b) == "native" else b for b in bridges]
     return [single(source, bridge, f"probe(head='kernel', taps={taps})") for bridge in bridges for taps in TAPS]

@@ -127,10 +127,10 @@ def test_series_are_read_as_curves_and_then_all_of_the_source_moves_at_a_rate_th
     proposed = [c.recipe for c in propose(domain, [readable("embedded:series", domain)])]
     assert {codec.text(r.bridge) for r in proposed} == {"curves"}
     assert [codec.text(r.stages[-1].tuning) for r in proposed] == [
-        "probe", "probe(head='kernel')", "probe(head='kernel', taps=1)",
+        "probe", "probe(head='kernel')", "probe(head='lda', normalise='no', standardise='no')",
         "full(head_scale=2.0, norm_statistics='moving')",
     ]  # fmt: skip
-    assert proposed[-1].stages[-1].lr == 3e-4 and kind(proposed[-1]) == "anew"
+    assert proposed[-1].stages[-1].lr == 3e-4 and kind(proposed[-1]) == "anew over curves"
 
 
 def test_what_has_learnt_on_from_generated_pictures_is_tuned_gently(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from landbridge.core import codec
 from landbridge.core.recipe import Recipe, Stage
 from landbridge.engine.pace import Pace
-from landbridge.planning.candidates import ASKED, Candidate, single
-from landbridge.planning.foretell import Known, foretell, kind, labels_a_class, moved_by
+from landbridge.planning.candidates import ASKED, Candidate, anew, single
+from landbridge.planning.foretell import Known, foretell, gain_of, kind, labels_a_class, moved_by
 from landbridge.planning.prior import expected_gain
 from landbridge.planning.turns import Turns, _key
 
@@ -52,6 +52,14 @@ def test_a_source_that_fits_badly_gains_more_by_tuning_where_labels_allow_it() -
     assert expected_gain("full", 4, crossing=True, misfit=0.4)[0] < 0
     assert expected_gain("unheard_of", 10, crossing=False, misfit=0.0)[1] > expected_gain("full", 10, crossing=False,
                                                                                            misfit=0.0)[1]  # fmt: skip
+
+
+def test_a_bridge_may_have_a_row_of_its_own_for_what_moves() -> None:
+    bridges = {name: codec.parse("bridges", name) for name in ("curves", "plot")}
+    found = {name: anew("embedded:series", bridge, 100) for name, bridge in bridges.items()}
+    assert {name: kind(r) for name, r in found.items()} == {"curves": "anew over curves", "plot": "anew"}
+    gains = {name: gain_of(r, known(40.0))[0] for name, r in found.items()}
+    assert gains["curves"] < 0 < gains["plot"]
 
 
 def test_value_interval_and_gain_are_shares_of_the_error_that_is_left() -> None:

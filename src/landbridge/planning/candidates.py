@@ -205,8 +205,8 @@ def _probes(domain: Domain, source: str, reads: str, bridge: Any, n: int, crops:
         five = "the last five layers read together: strokes and surfaces sit lower than things"
         ways.append(("probe(head='kernel', taps=4)", bridge, "supervised", five))
     if reads == "curves":
-        raw = "what the kernels count is read as well as what generated series taught about it"
-        ways.append(("probe(head='kernel', taps=1)", bridge, "supervised", raw))
+        even = "its features come with chance evened out already: means and one covariance, and no further scaling"
+        ways.append(("probe(head='lda', normalise='no', standardise='no')", bridge, "supervised", even))
     if reads == "text":
         three = "the last three layers read together: tone sits lower than topic"
         ways.append(("probe(head='kernel', taps=2)", bridge, "supervised", three))

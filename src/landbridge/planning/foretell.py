@@ -13,7 +13,7 @@ from landbridge.core.recipe import Recipe
 from landbridge.engine.pace import OFF, Pace
 from landbridge.evidence.intervals import Interval, Z
 from landbridge.planning.labels_worth import ceiling
-from landbridge.planning.prior import expected_gain
+from landbridge.planning.prior import expected_gain, expects
 
 MEMORY_OFF = 1.3  # factor by which the foretold memory may be off
 
@@ -104,10 +104,12 @@ def moved_by(recipe: Recipe) -> str:
 
 def kind(recipe: Recipe) -> str:
     """The row of the table: `contrastive` for features drawn together before a head, `anew` where batch norms move as
-    well, else what moves most."""
+    well, else what moves most; where the bridge has a row of its own for that, this one."""
     pulled = any(type(o).part_name == "contrastive" for s in recipe.stages for o in s.objectives)
     anew = any(getattr(s.tuning, "norm_statistics", None) == "moving" for s in recipe.stages)
-    return "contrastive" if pulled else "anew" if anew else moved_by(recipe)
+    name = "contrastive" if pulled else "anew" if anew else moved_by(recipe)
+    over = f"{name} over {type(recipe.bridge).part_name}"
+    return over if expects(over) else name
 
 
 def labels_a_class(rows: int, outputs: int, task: str) -> float:

@@ -24,6 +24,7 @@ WORDS = {
     "partial": "tuning the last blocks", "full": "full fine-tuning", "lora": "low-rank updates (LoRA)",
     "gradual": "gradual unfreezing", "norm_bias": "tuning norms and biases",
     "contrastive": "drawing classes together before a head",
+    "anew": "letting all weights learn", "anew over curves": "letting all weights learn",
 }  # fmt: skip
 
 

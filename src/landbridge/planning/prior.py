@@ -15,6 +15,11 @@ def _table() -> dict[str, Any]:
     return tomllib.loads(files("landbridge.planning").joinpath("prior.toml").read_text(encoding="utf-8"))
 
 
+def expects(tuning: str) -> bool:
+    """Whether the table has a row of that name."""
+    return tuning in _table()["gain"]
+
+
 def expected_gain(tuning: str, labels: float, *, crossing: bool, misfit: float) -> tuple[float, float]:
     """Mean and standard deviation of the share of the probe's error that a tuning saves.
 
@@ -24,7 +29,7 @@ def expected_gain(tuning: str, labels: float, *, crossing: bool, misfit: float) 
     table = _table()
     at = np.log(np.asarray(table["labels"], np.float64))
     where = float(np.log(max(labels, 1e-3)))
-    known = tuning in table["gain"]
+    known = expects(tuning)
     mean = float(np.interp(where, at, table["gain"][tuning if known else "full"]))
     spread = float(np.interp(where, at, table["spread"].get(tuning, table["spread"]["tuned"])))
     spread *= 1.0 if known else 1.5
