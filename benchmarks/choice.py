@@ -41,6 +41,7 @@ from landbridge.reading.splits import Plan, make_folds
 RESULTS = Path(__file__).parent / "results" / "choice.json"
 JUDGES = 600
 SHARES = (0.1, 0.25)  # of the exhaustive time
+PICTURES, CURVES = "embedded:pictures", "embedded:series"
 SETS = {
     "banking77": MINILM,
     "ag_news_test": MINILM,
@@ -50,7 +51,15 @@ SETS = {
     "hymenoptera/images.zip": V2,
     "bccd_cells/crops.zip": V2,
     "office_caltech10/images.zip": V2,
+    "fsdd/wav.zip": PICTURES,
+    **{f"ucr/{name}_TRAIN.tsv": CURVES for name in ("ECG200", "MedicalImages", "PowerCons", "SyntheticControl")},
 }
+
+
+def called(name: str) -> str:
+    """The set's name without its file: its folder's, or of a set of the archive of series the file's."""
+    folder, _, file = name.partition("/")
+    return file.removesuffix("_TRAIN.tsv") if folder == "ucr" else folder
 
 
 def little(data: Path, name: str, k: int, seed: int) -> Domain:
@@ -187,7 +196,7 @@ def main() -> None:
         for k in asked.labels:
             for name in asked.sets or SETS:
                 results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-                key = f"{name.split('/')[0]}_{k}_{seed}"
+                key = f"{called(name)}_{k}_{seed}"
                 if key in results and not asked.again:
                     continue
                 domain = little(asked.data, name, k, seed)

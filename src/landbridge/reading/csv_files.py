@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from landbridge.core.errors import DataError
+from landbridge.reading.packed import ending
 from landbridge.reading.store import first_line, keep
 from landbridge.reading.text_files import TextFile, head_rows, open_quote, open_text
 from landbridge.reading.values import MISSING
@@ -39,9 +40,9 @@ class Layout:
     headed: bool
 
 
-def layout(path: Path) -> Layout:
+def layout(path: Path, cache: Path | None = None) -> Layout:
     """Look at a file's encoding, delimiter and header; DataError when there is no usable table in it."""
-    text = open_text(path)
+    text = open_text(path, cache)
     delimiter = _delimiter(text)
     rows = head_rows(text, delimiter, quoting=True)
     if not rows:
@@ -64,7 +65,7 @@ def read_csv(layouts: Sequence[Layout], cache: Path | None) -> list[pa.Table]:
     kinds: dict[str, str] = {}
     held: list[list[pa.RecordBatch] | None] = []
     for one in layouts:
-        small = one.text.path.stat().st_size <= BLOCK
+        small = one.text.file.stat().st_size <= BLOCK
         kept: list[pa.RecordBatch] = []
         for batch in _batches(one):
             _widen(kinds, batch, comma=one.delimiter == ";")
@@ -75,7 +76,7 @@ def read_csv(layouts: Sequence[Layout], cache: Path | None) -> list[pa.Table]:
     for one, batches in zip(layouts, held, strict=True):
         schema = pa.schema([(n, _ARROW[kinds.get(n, "empty")]) for n in one.names])
         typed = (_typed(b, kinds, schema) for b in (batches if batches is not None else _batches(one)))
-        tables.append(keep(one.text.path, schema, typed, cache))
+        tables.append(keep(one.text.file, schema, typed, cache))
     for one, table in zip(layouts, tables, strict=True):
         if table.num_rows == 0:
             raise DataError(f"{one.text.path}: there is a header but no rows; give a file with data")
@@ -106,7 +107,7 @@ def _batches(one: Layout) -> Iterator[pa.RecordBatch]:
     )
     convert = arrow_csv.ConvertOptions(column_types={n: pa.string() for n in one.names}, strings_can_be_null=False)
     try:
-        with arrow_csv.open_csv(str(path), read, parse, convert) as reader:
+        with arrow_csv.open_csv(str(one.text.file), read, parse, convert) as reader:
             yield from reader
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         if bad:
@@ -180,7 +181,7 @@ def _typed(batch: pa.RecordBatch, kinds: dict[str, str], schema: pa.Schema) -> p
 
 def _delimiter(text: TextFile) -> str:
     """The delimiter that cuts the first lines into the most equal and the most cells."""
-    if text.path.suffix.lower() in (".tsv", ".tab"):
+    if ending(text.path) in (".tsv", ".tab"):
         return "\t"
     best, found = (0, 0), ","
     for delimiter in (",", ";", "\t", "|"):

@@ -24,6 +24,7 @@ from landbridge.reading.gaps import without_gaps
 from landbridge.reading.idx_files import holds_idx, idx_arrays
 from landbridge.reading.material import Material
 from landbridge.reading.options import Options
+from landbridge.reading.packed import ending
 from landbridge.reading.paths import resolve
 from landbridge.reading.places import check_suffix, open_material
 from landbridge.reading.scan import scan
@@ -109,11 +110,11 @@ def _one(given: str | Path, reading: Mapping[str, Any], modality: Modality) -> N
     if not _exists(path):
         raise DataError(f"{path}: there is no such file or folder; check the path")
     try:
-        if kind == "text" and path.suffix.lower() == ".txt":
+        if kind == "text" and ending(path) == ".txt":
             return _lines(path)
         if kind in ("image", "audio"):
             return _media(path, reading, modality)
-        if kind == "series" and path.suffix.lower() in (".ts", ".npz"):
+        if kind == "series" and ending(path) in (".ts", ".npz"):
             return _series_file(path)
         if path.is_dir() and not is_saved(path):
             return _folder(path, reading, modality)
@@ -131,7 +132,7 @@ def _exists(path: Path) -> bool:
 
 
 def _like_a_path(text: str) -> bool:
-    return " " not in text and Path(text).suffix.lower() in SUFFIXES | {".txt", ".zip"}
+    return " " not in text and ending(text) in SUFFIXES | {".txt", ".zip"}
 
 
 def _lines(path: Path) -> Named:
@@ -141,7 +142,7 @@ def _lines(path: Path) -> Named:
 
 def _media(path: Path, reading: Mapping[str, Any], modality: Modality) -> Named:
     kind = modality.part_name
-    if path.suffix.lower() in SUFFIXES or (path.is_dir() and is_saved(path)):
+    if ending(path) in SUFFIXES or (path.is_dir() and is_saved(path)):
         return _table(path, reading, modality)
     if kind == "image" and (path.suffix.lower() == ".npz" or holds_idx(path)):
         return _picture_arrays(path)
@@ -168,7 +169,7 @@ def _folder(path: Path, reading: Mapping[str, Any], modality: Modality) -> Named
     names: list[str] = []
     parts: list[Sequence[Any]] = []
     for file in listing(path):
-        if not hidden(file) and Path(file).suffix.lower() in ends:
+        if not hidden(file) and ending(file) in ends:
             found, cells = _one(path / file, reading, modality)
             names += [f"{file} {n}" if n.startswith("row ") else n for n in found]
             parts.append(cells)
@@ -289,7 +290,7 @@ def _require(sheet: Sheet, names: Sequence[str]) -> None:
 
 
 def _series_file(path: Path) -> Named:
-    if path.suffix.lower() == ".ts":
+    if ending(path) == ".ts":
         cells: Sequence[Any] = read_ts(path).cells
     else:
         name, values = _inputs_of(path, load_arrays(path))

@@ -19,7 +19,7 @@ _MAX_LIST = 1 << 30  # bytes of a JSON list, which must be read whole
 
 def read_json(path: Path, cache: Path | None) -> pa.Table:
     """The records of a file as a table; DataError naming the line that is no record."""
-    text = open_text(path)
+    text = open_text(path, cache)
     kinds: dict[str, set[str]] = {}
     count = 0
     for where, record in _records(text):
@@ -32,7 +32,7 @@ def read_json(path: Path, cache: Path | None) -> pa.Table:
         raise DataError(f'{path}: the records are empty; give objects such as {{"text": ..., "label": ...}}')
     chosen = {name: _merged(path, name, found) for name, found in kinds.items()}
     schema = pa.schema([(name, _ARROW[kind]) for name, kind in chosen.items()])
-    return keep(path, schema, _batches(text, chosen, schema), cache)
+    return keep(text.file, schema, _batches(text, chosen, schema), cache)
 
 
 _ARROW = {
@@ -51,10 +51,10 @@ def _records(text: TextFile) -> Iterator[tuple[str, dict[str, Any]]]:
     """Where and what: `line 3` and its object."""
     path = text.path
     if _is_list(text):
-        if path.stat().st_size > _MAX_LIST:
+        if text.file.stat().st_size > _MAX_LIST:
             raise DataError(f"{path}: a JSON list above 1 GB must be read whole; write one object a line (.jsonl)")
         try:
-            records = json.loads(path.read_text(encoding=text.encoding))
+            records = json.loads(text.file.read_text(encoding=text.encoding))
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: not readable as JSON ({error}); check the file") from error
         for number, record in enumerate(records, 1):

@@ -19,6 +19,7 @@ from landbridge.reading.folders import from_folder, hidden, listing
 from landbridge.reading.idx_files import holds_idx, idx_arrays
 from landbridge.reading.material import Material, split_name
 from landbridge.reading.options import Options
+from landbridge.reading.packed import PACKED, ending, stem
 from landbridge.reading.series_files import from_arrays, from_npz, from_ts
 from landbridge.reading.sheets import from_sheet
 from landbridge.reading.tables import SUFFIXES, Part, join, load_sheet
@@ -43,7 +44,7 @@ _HINTS = {
     ".h5": "save the arrays as .npz or the table as Parquet",
     ".hdf5": "save the arrays as .npz or the table as Parquet",
     ".mat": "save the arrays as .npz",
-    ".gz": "unpack it first (gunzip)",
+    **dict.fromkeys(PACKED, "unpack it first; of packed files text tables are read, such as .csv.gz"),
     ".tar": "unpack it and name the folder",
     ".tgz": "unpack it and name the folder",
     ".7z": "unpack it and name the folder",
@@ -95,7 +96,7 @@ def _with_asked_folders(material: Material, options: Options) -> Material:
 
 def check_suffix(path: Path) -> None:
     """DataError with a way out for a file that is of no kind read here."""
-    suffix = path.suffix.lower()
+    suffix = ending(path)
     if suffix in _FILES or suffix == ".zip":
         return
     if suffix in _HINTS:
@@ -131,7 +132,7 @@ def _archive(path: Path, options: Options) -> Material:
     if not members:
         raise DataError(f"{path}: the archive is empty; give one with class folders")
     shown = [m for m in members if not hidden(m)]
-    tables = [m for m in shown if Path(m).suffix.lower() in _FILES]
+    tables = [m for m in shown if ending(m) in _FILES]
     if tables and not any(media_of(m) for m in shown):
         raise DataError(f"{path}: holds a table ({tables[0]}); unpack the archive and name the file")
     return _with_asked_folders(from_folder(path, options, sorted(members)), options)
@@ -143,10 +144,10 @@ def _folder(path: Path, options: Options) -> Material:
         parts = [Part(path=place, split=split) for split, _, place in saved]
         return from_sheet(join(parts, [t for _, t, _ in saved], path), options)
     entries = sorted(p for p in path.iterdir() if not hidden(p.name))
-    tables = [p for p in entries if p.is_file() and p.suffix.lower() in _FILES]
+    tables = [p for p in entries if p.is_file() and ending(p) in _FILES]
     if not tables and (path / "data").is_dir():
         tables = sorted(p for p in (path / "data").iterdir() if p.suffix.lower() in (".parquet", ".arrow"))
-    named = [p for p in tables if split_of(p.stem)[1] is not None or p.suffix.lower() != ".json"]
+    named = [p for p in tables if split_of(stem(p))[1] is not None or ending(p) != ".json"]
     parts = _parts(path, named)
     if parts:
         return _tables(_with_asked(parts, options), options)
@@ -161,7 +162,7 @@ def _folder(path: Path, options: Options) -> Material:
     files = listing(path)
     if not files:
         raise DataError(f"{path}: the folder is empty; give class folders of images or sounds, or a table")
-    lone = [p for p in entries if p.is_file() and p.suffix.lower() in _HINTS and p.suffix.lower() != ".txt"]
+    lone = [p for p in entries if p.is_file() and ending(p) in _HINTS and ending(p) != ".txt"]
     if lone and not folders and not any(media_of(f) for f in files):
         check_suffix(lone[0])
     return _with_asked_folders(from_folder(path, options, files), options)
@@ -173,14 +174,14 @@ def _parts(path: Path, tables: Sequence[Path]) -> list[Part]:
         return []
     splits: dict[str, list[Part]] = {}
     for p in tables:
-        name, split = split_of(p.stem)
+        name, split = split_of(stem(p))
         splits.setdefault(name.lower(), []).append(Part(path=p, split=split, guessed=True))
     with_train = {n: ps for n, ps in splits.items() if any(p.split == "train" for p in ps)}
     if len(with_train) == 1:
         parts = next(iter(with_train.values()))
         roles = [p.split for p in parts if p.split]
-        shards = all(_STEM.match(p.path.stem) and _STEM.match(p.path.stem)["shard"] for p in parts)  # type: ignore[index]
-        kinds = {p.path.suffix.lower() for p in parts}
+        shards = all(_STEM.match(stem(p.path)) and _STEM.match(stem(p.path))["shard"] for p in parts)  # type: ignore[index]
+        kinds = {ending(p.path) for p in parts}
         if len(kinds) > 1:
             raise DataError(f"{path}: the files are of several types ({', '.join(sorted(kinds))}); name one of them")
         if len(set(roles)) < len(roles) and not shards:
@@ -192,7 +193,7 @@ def _parts(path: Path, tables: Sequence[Path]) -> list[Part]:
         raise DataError(f"{path}: holds {len(with_train)} data sets; name one file, such as {shown}")
     if len(tables) == 1:
         return [Part(path=tables[0])]
-    if len(splits) == 1 and len({p.suffix.lower() for p in tables}) == 1:
+    if len(splits) == 1 and len({ending(p) for p in tables}) == 1:
         return [Part(path=p) for p in tables]
     raise DataError(f"{path}: holds {len(tables)} tables ({', '.join(p.name for p in tables[:4])}); name one of them")
 
@@ -203,12 +204,12 @@ def _names(parts: Sequence[Part]) -> str:
 
 def _with_partners(path: Path, options: Options) -> list[Part]:
     """The file, and the test and validation files that its name ending in `train` promises beside it."""
-    name, split = split_of(path.stem)
+    name, split = split_of(stem(path))
     parts = [Part(path=path, split="train" if split == "train" else None)]
     if split == "train":
         for p in sorted(path.parent.iterdir()):
-            other = split_of(p.stem)
-            same = p.suffix.lower() == path.suffix.lower() and other[0].lower() == name.lower()
+            other = split_of(stem(p))
+            same = ending(p) == ending(path) and other[0].lower() == name.lower()
             if same and other[1] in ("test", "validation"):
                 parts.append(Part(path=p, split=other[1], guessed=True))
     return _with_asked(parts, options)
@@ -231,7 +232,7 @@ def _with_asked(parts: list[Part], options: Options) -> list[Part]:
 
 
 def _tables(parts: Sequence[Part], options: Options) -> Material:
-    kinds = {p.path.suffix.lower() for p in parts}
+    kinds = {ending(p.path) for p in parts}
     if ".npz" in kinds:
         if len(parts) > 1:
             raise DataError(f"{parts[0].path}: several .npz files; put X_train, y_train, X_test, y_test into one")

@@ -20,6 +20,7 @@ from landbridge.reading.gaps import without_gaps
 from landbridge.reading.labels import settle
 from landbridge.reading.material import Material, check
 from landbridge.reading.options import Options, off
+from landbridge.reading.packed import stem
 from landbridge.reading.places import open_material, split_of
 from landbridge.reading.scan import scan
 
@@ -94,7 +95,7 @@ def _has_columns(material: Material, options: Options) -> None:
 def _title(path: Path) -> str:
     """What the data is called in reports: its file or folder, the folder around it where that name says nothing."""
     whole = path.absolute()
-    name = whole.name if whole.is_dir() else whole.stem
+    name = whole.name if whole.is_dir() else stem(whole)
     plain = ("data", "train", "images", "labels", "dataset", "table", "archive", "wav", "crops", "metadata")
     if name.lower() in plain and whole.parent.name:
         return whole.parent.name

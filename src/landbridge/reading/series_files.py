@@ -17,6 +17,7 @@ from landbridge.reading.archive import MAX_TOTAL
 from landbridge.reading.cells import Joined, RowNames, single
 from landbridge.reading.material import Material
 from landbridge.reading.options import Options
+from landbridge.reading.packed import stem
 from landbridge.reading.store import first_line
 from landbridge.reading.tables import Part
 from landbridge.reading.text_files import open_text
@@ -47,7 +48,7 @@ def from_ts(parts: Sequence[Part]) -> Material:
     if any(p.split for p in parts):
         split = np.repeat(np.array([p.split or "train" for p in parts], dtype=object), [len(f.cells) for f in files])
     return Material(
-        name=parts[0].path.stem,
+        name=stem(parts[0].path),
         modality="series",
         cells=Joined(*(f.cells for f in files)),
         names=RowNames([(p.path.name, len(f.cells)) for p, f in zip(parts, files, strict=True)]),

@@ -14,6 +14,7 @@ from landbridge.core.errors import DataError
 from landbridge.reading.arrow_files import plain, read_parquet
 from landbridge.reading.csv_files import layout, read_csv
 from landbridge.reading.json_files import read_json
+from landbridge.reading.packed import ending, stem
 from landbridge.reading.store import mapped
 
 DELIMITED = frozenset({".csv", ".tsv", ".tab"})
@@ -55,8 +56,8 @@ def load_sheet(parts: Sequence[Part], cache: Path | None) -> Sheet:
     """Read the files and lay them under one another; DataError when their columns do not agree."""
     first = parts[0].path
     headed = True
-    if all(p.path.suffix.lower() in DELIMITED for p in parts):
-        layouts = [layout(p.path) for p in parts]
+    if all(ending(p.path) in DELIMITED for p in parts):
+        layouts = [layout(p.path, cache) for p in parts]
         headed = layouts[0].headed
         for one in layouts[1:]:
             if one.headed != headed:
@@ -73,9 +74,9 @@ def load_sheet(parts: Sequence[Part], cache: Path | None) -> Sheet:
 
 def read_one(path: Path, cache: Path | None) -> pa.Table:
     """One table file of any kind."""
-    suffix = path.suffix.lower()
+    suffix = ending(path)
     if suffix in DELIMITED:
-        return read_csv([layout(path)], cache)[0]
+        return read_csv([layout(path, cache)], cache)[0]
     if suffix in (".parquet", ".pq"):
         return read_parquet(path, cache)
     if suffix == ".arrow":
@@ -118,7 +119,7 @@ def join(
     if any(p.split for p in kept_parts):
         split = np.repeat(np.array([p.split or "train" for p in kept_parts], dtype=object), lengths)
     return Sheet(
-        name=where.stem,
+        name=stem(where),
         where=where,
         root=where if where.is_dir() else where.parent,
         table=joined,

@@ -22,6 +22,7 @@ from landbridge.reading.idx_files import holds_idx
 from landbridge.reading.inputs import read_inputs
 from landbridge.reading.material import Material
 from landbridge.reading.options import Options
+from landbridge.reading.packed import ending, stem
 from landbridge.reading.places import check_suffix
 from landbridge.reading.scan import scan
 from landbridge.reading.sheets import unlabelled_rows
@@ -54,7 +55,7 @@ def read_unlabelled(
     rows = np.arange(len(material))
     none = rows[:0]
     return Domain(
-        name=place.absolute().stem,
+        name=stem(place.absolute()),
         modality=part,
         task=registry.find("tasks", "regress").from_labels([-1.0, 1.0]),
         cells=cells,
@@ -87,7 +88,7 @@ def pooled(domain: Domain, path: str | Path) -> tuple[Domain, int]:
     rows = np.arange(len(everything))
     made = replace(
         domain,
-        name=place.absolute().stem,
+        name=stem(place.absolute()),
         task=registry.find("tasks", "regress").from_labels([-1.0, 1.0]),
         cells=everything,
         targets=np.zeros(len(rows), np.float32),
@@ -115,7 +116,7 @@ def _material(place: Path, options: Options) -> Material:
     kind = kind or ("image" if holds_idx(place) else _kind(place, files))
     if kind in ("image", "audio", "text", "series"):
         return _examples(place, kind, options)
-    tables = [f for f in files if Path(f).suffix.lower() in SUFFIXES]
+    tables = [f for f in files if ending(f) in SUFFIXES]
     if not tables or place.suffix.lower() == ".zip":
         check_suffix(place if place.is_file() else place / files[0])
         raise DataError(f"{place}: no images, sounds, texts or tables found (first file: {files[0]}); name the table")
@@ -136,9 +137,9 @@ def _kind(place: Path, files: list[str]) -> str:
     """The modality that most files are of themselves; "rows" where they are tables. DataError where they are mixed."""
     kinds: Counter[str] = Counter()
     for file in files:
-        ending = Path(file).suffix.lower()
-        own = media_of(file) or ("text" if ending == ".txt" else "series" if ending in SERIES else "")
-        kinds[own or ("rows" if ending in SUFFIXES else "")] += 1
+        last = ending(file)
+        own = media_of(file) or ("text" if last == ".txt" else "series" if last in SERIES else "")
+        kinds[own or ("rows" if last in SUFFIXES else "")] += 1
     del kinds[""]
     media = [k for k in ("image", "audio") if kinds[k]]
     if len(media) > 1:
