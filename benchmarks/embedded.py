@@ -61,7 +61,7 @@ TAPS = (2, 4, 0)  # layers that a frozen head reads beside the last, the first o
 BRIDGES = {
     "image": ("native", "native(crop='squash')"), "audio": ("spectrogram(size=64)",), "series": ("curves",),
 }  # fmt: skip
-CURVE_HEADS = ("probe", "probe(head='kernel')", "probe(head='lda', normalise='no', standardise='no')")  # the road's
+CURVE_HEADS = ("probe(head='lda', normalise='no', standardise='no')", "probe", "probe(head='kernel')")  # the road's
 PLOT = "plot(size=96)"  # by which series reach ImageNet's weights
 RIVALS = {"image": "pixels", "audio": "melstats", "series": "rocket"}
 OFFICES = ("amazon", "caltech", "dslr", "webcam")

@@ -127,7 +127,7 @@ def test_series_are_read_as_curves_and_then_all_of_the_source_moves_at_a_rate_th
     proposed = [c.recipe for c in propose(domain, [readable("embedded:series", domain)])]
     assert {codec.text(r.bridge) for r in proposed} == {"curves"}
     assert [codec.text(r.stages[-1].tuning) for r in proposed] == [
-        "probe", "probe(head='kernel')", "probe(head='lda', normalise='no', standardise='no')",
+        "probe(head='lda', normalise='no', standardise='no')", "probe", "probe(head='kernel')",
         "full(head_scale=2.0, norm_statistics='moving')",
     ]  # fmt: skip
     assert proposed[-1].stages[-1].lr == 3e-4 and kind(proposed[-1]) == "anew over curves"

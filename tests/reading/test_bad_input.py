@@ -562,9 +562,9 @@ def archive_empty(p: Path) -> Built:
     return zipped(p / "x.zip", {})
 
 
-@case(DataError, "holds a table", "unpack")
-def archive_with_table(p: Path) -> Built:
-    return zipped(p / "x.zip", {"t.csv": b"text,label\na b,1\n"})
+@case(DataError, "holds tables in several folders (a, b)", "unpack")
+def archive_with_tables_apart(p: Path) -> Built:
+    return zipped(p / "x.zip", {f"{d}/t.csv": b"text,label\na b,1\n" for d in "ab"})
 
 
 @case(DataError, "all 2 feature columns are constant")

@@ -1,4 +1,4 @@
-"""Text tables packed by gzip, bzip2 or xz are read as if they were not, and named as they are."""
+"""Tables that are packed, by gzip, bzip2 or xz or in a zip, are read as if they were not."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reading_builders import csv, text_csv, write
+from reading_builders import csv, text_csv, write, zipped
 
 from landbridge.core.errors import DataError
 from landbridge.reading.inputs import read_inputs
-from landbridge.reading.packed import ending, stem, unpacked
+from landbridge.reading.packed import ending, extracted, stem, unpacked
 from landbridge.reading.read import read
 from landbridge.reading.unlabelled import read_unlabelled
 
@@ -108,3 +108,45 @@ def test_a_file_is_unpacked_once_and_again_when_it_changes(tmp_path: Path) -> No
     blocked.write_text("stands in the way")
     with pytest.raises(DataError, match="set LANDBRIDGE_CACHE to a folder"):
         unpacked(path, blocked)
+
+
+def test_tables_in_an_archive_are_read_like_their_folder(tmp_path: Path) -> None:
+    files = {
+        f"data/{name}.csv": "\n".join(["x,y", *(f"{i * i % 7},{'ab'[i % 2]}" for i in range(rows))]).encode()
+        for name, rows in (("train", 20), ("test", 8))
+    }
+    more = {"data/notes.txt": b"read me", "__MACOSX/data/._train.csv": b"\0"}
+    domain = read(zipped(tmp_path / "contest.zip", files | more), target="y")
+    assert domain.name == "contest" and len(domain) == 28 and len(domain.folds[0].test) == 8
+    alone = read(zipped(tmp_path / "one.zip", {"rows.csv.gz": gzip.compress(files["data/train.csv"])}), target="y")
+    assert alone.name == "one" and len(alone) == 20
+
+
+def test_an_archive_of_tables_is_predicted_and_learnt_from_without_labels(tmp_path: Path) -> None:
+    domain = read(text_csv(tmp_path / "t.csv"))
+    new = zipped(tmp_path / "new.zip", {"a.csv": b"text\none\ntwo\n", "b.txt": b"three\n"})
+    names, cells = read_inputs([new], domain.reading, domain.modality)
+    assert sorted(cells) == ["one", "three", "two"] and len(names) == 3
+    with pytest.raises(DataError, match="holds no text to predict"):
+        read_inputs([zipped(tmp_path / "no.zip", {"a.pdf": b"x"})], domain.reading, domain.modality)
+    assert len(read_unlabelled(zipped(tmp_path / "u.zip", {"a.csv": b"text\nx y\nz w\n"}))) == 2
+
+
+def test_an_archive_is_unpacked_once(tmp_path: Path) -> None:
+    path, cache = zipped(tmp_path / "x.zip", {"d/a.csv": b"a\n1\n", "d/b.csv": b"a\n2\n"}), tmp_path / "cache"
+    with extracted(path, ["d/a.csv", "d/b.csv"], cache) as folder:
+        assert sorted(p.name for p in folder.iterdir()) == ["a.csv", "b.csv"]
+    with extracted(path, ["d/a.csv", "d/b.csv"], cache) as again, extracted(path, ["d/a.csv"], cache) as alone:
+        assert again == folder and alone.read_bytes() == b"a\n1\n"
+    assert [p.name for p in (cache / "tables").iterdir() if p.name.startswith(".")] == []
+
+
+def test_errors_name_the_archive_and_the_member(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", {"d/t.csv": b"text,label\na,b\nc,d,e\n"})
+    with pytest.raises(DataError, match=r"x\.zip:t\.csv: line 3 has 3 cells"):
+        read(path)
+    whole = path.read_bytes()
+    at = whole.index(b"t.csv") + len(b"t.csv") + 4
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+    with pytest.raises(DataError, match=r"x\.zip: packed, but cut off or damaged"):
+        read(path)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landbridge.core.domain import Fold
+from landbridge.reading.places import split_of
 from landbridge.reading.splits import Plan, cut, deal, make_folds
 
 
@@ -154,3 +155,16 @@ def test_dealing_is_even(folds: int) -> None:
         counts = [int((strata[p] == kind).sum()) for p in parts]
         assert max(counts) - min(counts) <= 1
     assert sorted(np.concatenate(parts).tolist()) == list(range(85))
+
+
+@pytest.mark.parametrize(
+    ("stem", "found"),
+    [
+        ("ECG200_TRAIN", ("ECG200", "train")), ("ECG200TRAIN", ("ECG200", "train")), ("dataTest", ("data", "test")),
+        ("train-00000-of-00002", ("", "train")), ("my.dev", ("my", "validation")), ("testing", ("", "test")),
+        ("contest", ("contest", None)), ("latest", ("latest", None)), ("strain", ("strain", None)),
+        ("medieval", ("medieval", None)),
+    ],
+)  # fmt: skip
+def test_a_file_name_says_its_split_only_as_a_word_of_its_own(stem: str, found: tuple[str, str | None]) -> None:
+    assert split_of(stem) == found

@@ -206,7 +206,7 @@ def _probes(domain: Domain, source: str, reads: str, bridge: Any, n: int, crops:
         ways.append(("probe(head='kernel', taps=4)", bridge, "supervised", five))
     if reads == "curves":
         even = "its features come with chance evened out already: means and one covariance, and no further scaling"
-        ways.append(("probe(head='lda', normalise='no', standardise='no')", bridge, "supervised", even))
+        ways.insert(0, ("probe(head='lda', normalise='no', standardise='no')", bridge, "supervised", even))
     if reads == "text":
         three = "the last three layers read together: tone sits lower than topic"
         ways.append(("probe(head='kernel', taps=2)", bridge, "supervised", three))

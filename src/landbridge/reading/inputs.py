@@ -24,7 +24,7 @@ from landbridge.reading.gaps import without_gaps
 from landbridge.reading.idx_files import holds_idx, idx_arrays
 from landbridge.reading.material import Material
 from landbridge.reading.options import Options
-from landbridge.reading.packed import ending
+from landbridge.reading.packed import ending, extracted
 from landbridge.reading.paths import resolve
 from landbridge.reading.places import check_suffix, open_material
 from landbridge.reading.scan import scan
@@ -182,7 +182,7 @@ def _table(path: Path, reading: Mapping[str, Any], modality: Modality) -> Named:
     if path.is_file():
         check_suffix(path)
     if path.suffix.lower() == ".zip":
-        raise DataError(f"{path}: unpack the archive and name the table in it")
+        return _unpacked(path, reading, modality)
     sheet = _sheet(path)
     cells = _cells(sheet, reading, modality)
     if isinstance(cells, tuple):
@@ -192,6 +192,16 @@ def _table(path: Path, reading: Mapping[str, Any], modality: Modality) -> Named:
     if key and key in sheet.table.column_names:
         names = [str(v) for v in sheet.table.column(key).to_pylist()]
     return names, cells
+
+
+def _unpacked(path: Path, reading: Mapping[str, Any], modality: Modality) -> Named:
+    """What lies in an archive that holds files of rows."""
+    ends = SUFFIXES | {".ts", ".npz", ".txt"}
+    found = [m for m in archive.members(path) if not hidden(m) and ending(m) in ends]
+    if not found:
+        raise DataError(f"{path}: holds no {modality.part_name} to predict; check the archive")
+    with extracted(path, found) as place:
+        return _one(place, reading, modality)
 
 
 def _sheet(path: Path) -> Sheet:

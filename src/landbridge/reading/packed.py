@@ -1,4 +1,4 @@
-"""Text tables packed by gzip, bzip2 or xz: read by the ending inside, unpacked once into the cache."""
+"""Tables that are packed, by gzip, bzip2 or xz or in a zip archive: unpacked once into the cache."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import bz2
 import gzip
 import lzma
 import os
+import shutil
 import tempfile
+import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from landbridge.core.cache import cache_folder
@@ -42,13 +45,56 @@ def unpacked(path: Path, cache: Path | None = None) -> Path:
         return path
     target = cache_folder(cache) / "tables" / f"{key(path)}{ending(path)}"
     if not target.exists():
-        with PACKED[path.suffix.lower()](path, "rb") as source:
-            try:
-                _write(_blocks(source, path), target)
-            except OSError as error:
-                told = f"cannot be unpacked into {target.parent} ({error.strerror})"
-                raise DataError(f"{path}: {told}; unpack it yourself, or set LANDBRIDGE_CACHE to a folder") from error
+        with PACKED[path.suffix.lower()](path, "rb") as source, _room(path, target):
+            _write(_blocks(source, path), target)
     return target
+
+
+@contextmanager
+def extracted(path: Path, names: Sequence[str], cache: Path | None = None) -> Generator[Path]:
+    """Members of an archive side by side in a folder of the cache, made by the first who asks; one alone is a file.
+
+    DataError where they lie in several folders, or as for `unpacked`; of errors about them inside the context, too, the
+    text names the archive.
+    """
+    homes = sorted({str(PurePosixPath(name).parent) for name in names})
+    if len(homes) > 1:
+        raise DataError(f"{path}: holds tables in several folders ({', '.join(homes[:3])}); unpack it and name a file")
+    target = cache_folder(cache) / "tables" / key(path, *names)
+    if not target.exists():
+        with _room(path, target):
+            _extract(path, names, target)
+    try:
+        yield target / PurePosixPath(names[0]).name if len(names) == 1 else target
+    except DataError as error:
+        raise DataError(str(error).replace(f"{target}/", f"{path}:").replace(str(target), str(path))) from error
+
+
+def _extract(path: Path, names: Sequence[str], target: Path) -> None:
+    """All members or none, as for one file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in names:
+                with archive.open(name) as source:
+                    _write(_blocks(source, path), draft / PurePosixPath(name).name)
+        if not target.exists():  # another process may have been first
+            draft.rename(target)
+    except NotImplementedError as error:
+        raise DataError(f"{path}: packed in a way that cannot be read ({error}); make the archive again") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def _room(path: Path, target: Path) -> Generator[None]:
+    """A copy that cannot be written is an error of one line."""
+    try:
+        yield
+    except OSError as error:
+        told = f"cannot be unpacked into {target.parent} ({error.strerror})"
+        raise DataError(f"{path}: {told}; unpack it yourself, or set LANDBRIDGE_CACHE to a folder") from error
 
 
 def _blocks(source: IO[Any], path: Path) -> Iterator[bytes]:
@@ -57,7 +103,7 @@ def _blocks(source: IO[Any], path: Path) -> Iterator[bytes]:
     while True:
         try:
             block = source.read(_BLOCK)
-        except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        except (EOFError, OSError, lzma.LZMAError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{path}: packed, but cut off or damaged ({first_line(error)}); fetch it again") from error
         if not block:
             return

@@ -19,14 +19,15 @@ from landbridge.reading.folders import from_folder, hidden, listing
 from landbridge.reading.idx_files import holds_idx, idx_arrays
 from landbridge.reading.material import Material, split_name
 from landbridge.reading.options import Options
-from landbridge.reading.packed import PACKED, ending, stem
+from landbridge.reading.packed import PACKED, ending, extracted, stem
 from landbridge.reading.series_files import from_arrays, from_npz, from_ts
 from landbridge.reading.sheets import from_sheet
 from landbridge.reading.tables import SUFFIXES, Part, join, load_sheet
 
 _FILES = SUFFIXES | {".ts", ".npz"}
 _STEM = re.compile(
-    r"^(?:(?P<set>.*?)[-_. ]?)(?P<split>train|training|test|testing|val|valid|validation|dev|eval)"
+    r"^(?:(?P<set>.*?)(?:[-_. ]|(?<=\d)|(?-i:(?<=[a-z])(?=[A-Z]))))?"  # a split is a word of its own
+    r"(?P<split>train|training|test|testing|val|valid|validation|dev|eval)"
     r"(?P<shard>[-_]\d+(-of-\d+)?)?$",
     re.IGNORECASE,
 )
@@ -110,11 +111,12 @@ def check_suffix(path: Path) -> None:
 
 
 def split_of(stem: str) -> tuple[str, str | None]:
-    """Set name and split of a file name without its ending: `ECG200_TRAIN` to (`ECG200`, `train`)."""
+    """Set name and split of a file name without its ending: `ECG200_TRAIN` to (`ECG200`, `train`), but `contest` to
+    (`contest`, None)."""
     match = _STEM.match(stem)
     if match is None:
         return re.sub(r"[-_]\d+(-of-\d+)?$", "", stem), None
-    return match["set"].strip("-_. "), split_name(match["split"])
+    return (match["set"] or "").strip("-_. "), split_name(match["split"])
 
 
 def _file(path: Path, options: Options) -> Material:
@@ -127,14 +129,15 @@ def _file(path: Path, options: Options) -> Material:
 
 
 def _archive(path: Path, options: Options) -> Material:
-    """Class folders in a zip; tables in one must be unpacked, as they are memory-mapped."""
+    """Class folders in a zip, read in place; tables in one are unpacked, as they are memory-mapped."""
     members = archive.members(path)
     if not members:
         raise DataError(f"{path}: the archive is empty; give one with class folders")
     shown = [m for m in members if not hidden(m)]
     tables = [m for m in shown if ending(m) in _FILES]
     if tables and not any(media_of(m) for m in shown):
-        raise DataError(f"{path}: holds a table ({tables[0]}); unpack the archive and name the file")
+        with extracted(path, tables, options.cache) as place:
+            return _folder(place, options) if place.is_dir() else _file(place, options)
     return _with_asked_folders(from_folder(path, options, sorted(members)), options)
 
 

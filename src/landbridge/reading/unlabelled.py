@@ -22,7 +22,7 @@ from landbridge.reading.idx_files import holds_idx
 from landbridge.reading.inputs import read_inputs
 from landbridge.reading.material import Material
 from landbridge.reading.options import Options
-from landbridge.reading.packed import ending, stem
+from landbridge.reading.packed import ending, extracted, stem
 from landbridge.reading.places import check_suffix
 from landbridge.reading.scan import scan
 from landbridge.reading.sheets import unlabelled_rows
@@ -117,7 +117,10 @@ def _material(place: Path, options: Options) -> Material:
     if kind in ("image", "audio", "text", "series"):
         return _examples(place, kind, options)
     tables = [f for f in files if ending(f) in SUFFIXES]
-    if not tables or place.suffix.lower() == ".zip":
+    if tables and place.suffix.lower() == ".zip":
+        with extracted(place, tables, options.cache) as inside:
+            return _material(inside, options)
+    if not tables:
         check_suffix(place if place.is_file() else place / files[0])
         raise DataError(f"{place}: no images, sounds, texts or tables found (first file: {files[0]}); name the table")
     parts = [Part(path=place if place.is_file() else place / f) for f in tables]
