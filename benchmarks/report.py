@@ -143,10 +143,11 @@ def _embedded(entries: Mapping[str, Any]) -> list[str]:
     if "share_of_imagenet" in judged:
         lines.append(f"- Frozen, as a share of frozen ImageNet weights: {judged['share_of_imagenet']:.3f}.")
     ways = ("frozen", "tuned", "scratch", "rival", "imagenet")
-    titles = ("cell, labels a class", *ways, "transfer over scratch", "over rival", "frozen over imagenet")
+    titles = ("cell, labels a class", "seeds", *ways, "transfer over scratch", "over rival", "frozen over imagenet")
     lines += ["", "| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     for name, cell in cells.items():
-        figures = [f"{cell['accuracy'][w]:.3f}" if w in cell["accuracy"] else "" for w in ways]
+        figures = [str(len(cell["seeds"]))]
+        figures += [f"{cell['accuracy'][w]:.3f}" if w in cell["accuracy"] else "" for w in ways]
         for pair in ("transfer over scratch", "transfer over rival", "frozen over imagenet"):
             found = cell.get(pair)
             figures.append(f"{found['value']:+.3f} {_interval(found['interval'], '+')}" if found else "")

@@ -132,6 +132,7 @@ def test_page_of_the_embedded_encoder(tmp_path: Path) -> None:
     shutil.copy(ROOT / "benchmarks" / "report.py", tmp_path / "benchmarks")
     cell = {
         "machine": MACHINE,
+        "seeds": [0, 1],
         "accuracy": {"rival": 0.5, "frozen": 0.61, "tuned": 0.7, "scratch": 0.4, "transfer": 0.69},
         "transfer over scratch": {"value": 0.29, "interval": [0.2, 0.38]},
         "transfer over rival": {"value": 0.19, "interval": [-0.01, 0.39]},
@@ -142,7 +143,7 @@ def test_page_of_the_embedded_encoder(tmp_path: Path) -> None:
     page = runpy.run_path(str(tmp_path / "benchmarks" / "report.py"))["page"]()
     assert "- Gain over scratch beyond the interval: 1 of 1 cells." in page.splitlines()
     assert (
-        "| usps, 10 | 0.610 | 0.700 | 0.400 | 0.500 |  | +0.290 [+0.200, +0.380] | +0.190 [-0.010, +0.390] |  |"
+        "| usps, 10 | 2 | 0.610 | 0.700 | 0.400 | 0.500 |  | +0.290 [+0.200, +0.380] | +0.190 [-0.010, +0.390] |  |"
     ) in page.splitlines()
 
 

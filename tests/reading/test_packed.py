@@ -150,3 +150,6 @@ def test_errors_name_the_archive_and_the_member(tmp_path: Path) -> None:
     path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
     with pytest.raises(DataError, match=r"x\.zip: packed, but cut off or damaged"):
         read(path)
+    path.write_bytes(whole.replace(b"t.csv", b"u.csv", 1))  # the member's own header says another name
+    with pytest.raises(DataError, match=r"x\.zip: packed in a way that cannot be read"):
+        read(path)

@@ -81,7 +81,7 @@ def _extract(path: Path, names: Sequence[str], target: Path) -> None:
                     _write(_blocks(source, path), draft / PurePosixPath(name).name)
         if not target.exists():  # another process may have been first
             draft.rename(target)
-    except NotImplementedError as error:
+    except (NotImplementedError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: packed in a way that cannot be read ({error}); make the archive again") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
