@@ -19,15 +19,14 @@ from landbridge.nn.table_net import CHANNELS, Keys, TableNet
 
 MOST_ROWS, MOST_CELLS = 1024, 32_768  # of the context of one pass
 PASSES = 2  # contexts whose answers are averaged; each names the classes otherwise
-LIGHT = 8192  # cells up to which a context is read for each pass; one pass has to do beyond, as the gain fades there
 
 
 class ContextHead(nn.Module):
     """Features_BW to log-probabilities_BC by a network that learns in context, whose weights are the body's.
 
     The state dict holds the features and labels of the training rows that serve as context: who has the head has them.
-    Above 1024 rows, or 32,768 cells, as many are drawn, every class in its share. Up to 8,192 cells two passes, which
-    name the classes otherwise, are averaged.
+    Above 1024 rows, or 32,768 cells, as many are drawn for each pass, every class in its share. Two passes, which name
+    the classes otherwise, are averaged.
     """
 
     batch = 256  # rows that are asked about at once: fewer leave the cores idle
@@ -61,19 +60,18 @@ class ContextHead(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         columns = features.shape[1] // CHANNELS + 1
         size = min(MOST_ROWS, max(1, MOST_CELLS // columns), len(target))
-        passes = PASSES if size * columns <= LIGHT else 1
-        draws = torch.stack([shares(target, size, generator) for _ in range(passes)])
+        draws = torch.stack([shares(target, size, generator) for _ in range(PASSES)])
         kept, places = draws.unique(return_inverse=True)
         self.context, self.labels = features[kept].float().clone(), target[kept].clone()
         self.drawn = places.reshape(draws.shape)
         order = torch.randperm(self.outputs, generator=generator)
-        self.slots = torch.stack([order.roll(turn) for turn in range(passes)])
-        self.marks = torch.randn(passes, *self.marks.shape[1:], generator=generator)
+        self.slots = torch.stack([order.roll(turn) for turn in range(PASSES)])
+        self.marks = torch.randn(PASSES, *self.marks.shape[1:], generator=generator)
         self.offset = torch.zeros(self.outputs)
         if class_weight is not None:
             self.offset = torch.from_numpy(np.log(np.maximum(class_weight, 1e-6)).astype(np.float32))
         self._memory = []
-        return {"kind": "context", "rows": len(kept), "passes": passes, "rows of a pass": size}
+        return {"kind": "context", "rows": len(kept), "passes": PASSES, "rows of a pass": size}
 
     @torch.no_grad()
     def forward(self, features: Tensor) -> Tensor:
