@@ -9,8 +9,10 @@ tile) and up to 1,000 rows are the test. A fifth of the labels is for choosing a
 way alike:
 
 - `frozen`: a head on the frozen encoder, that which is best on the validation rows: over several numbers of layers, and
-  for series of the kinds that the road tries; `tuned`: from a head all weights move, as the road moves them; `transfer`
-  is the one of the two that the road would trust after seeing the validation rows (`planning/belief.py`);
+  for series of the kinds that the road tries; `tuned`: from a head all weights move, as the road moves them;
+- `mean`: the mean of the answers that validation cannot tell apart, the rival's among them where it is near
+  (`planning/ensemble.py`); `transfer` is the one of the three that the road would trust after seeing the validation
+  rows (`planning/belief.py`);
 - `scratch`: the same architecture without weights, as the road's own control trains it;
 - `rival`: what learns the modality cheaply without any transfer; `imagenet`: the same head on frozen MobileNetV2.
 
@@ -40,17 +42,20 @@ from main_road import machine, tiles
 from PIL import Image
 
 from landbridge.core import codec
+from landbridge.core.clock import Budget
+from landbridge.core.contracts import Predictor
 from landbridge.core.domain import Domain, Fold, Pair
 from landbridge.core.parts import name_of
 from landbridge.core.recipe import Recipe
-from landbridge.engine.attempt import Order, attempt
+from landbridge.engine.attempt import Attempt, Order, attempt
+from landbridge.engine.journal import Journal
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.belief import prior_of, updated
-from landbridge.planning.candidates import anew, road, scratch, single
-from landbridge.planning.foretell import Known
+from landbridge.planning.candidates import Candidate, anew, road, scratch, single
+from landbridge.planning.ensemble import ensemble
 from landbridge.planning.originals import originals
-from landbridge.planning.search import EARNED
+from landbridge.planning.search import Search
 from landbridge.planning.sources import readable
+from landbridge.planning.standing import Standing
 from landbridge.reading.read import read
 
 RESULTS = Path(__file__).parent / "results" / "embedded.json"
@@ -224,10 +229,26 @@ def measure(name: str, labels: int, seed: int, data: Path, weights: Path | None)
 
         best = judge("frozen", frozen(SOURCES[domain.modality.part_name], domain))
         ways = others(domain, best.recipe.bridge, len(pair.train), weights)
-        made = {way: judge(way, choice) for way, choice in ways.items()}
-    trusted = prefers(best, made["tuned"], pair, domain.task.outputs)
-    found["transfer"] = "tuned" if trusted else "frozen"
+        made = {"frozen": best} | {way: judge(way, choice) for way, choice in ways.items()}
+        search = Search(shop, domain.folds[0], 0, Budget(), Journal(Path(folder) / "journal"), seed)
+        standing = {w: standing_of(made[w], domain, w) for w in ("frozen", "tuned", "rival")}
+        search.standings = list(standing.values())
+        if (mean := ensemble(search, lambda: math.inf)) is not None:
+            search.standings.append(mean)
+            standing["mean"] = mean
+            predictor = mean.attempts[0].predictor
+            assert predictor is not None
+            found["right"]["mean"] = "".join("01"[int(r)] for r in right_of(predictor, shop, test))
+            found["recipes"]["mean"] = [w for w, s in standing.items() if any(s is m for m in mean.members)]
+        chosen = search.settle(search.transfer())
+    found["transfer"] = next(w for w, s in standing.items() if s is chosen)
     return found
+
+
+def standing_of(done: Judged, domain: Domain, way: str) -> Standing:
+    """A way as the search of the road has it."""
+    candidate = Candidate(recipe=done.recipe, reason="", role="rival" if way == "rival" else "candidate", called=way)
+    return Standing(candidate, domain.folds[0].pairs, {0: done.made}, trial=done.made.trial)
 
 
 @dataclass(frozen=True)
@@ -238,6 +259,7 @@ class Judged:
     right: np.ndarray
     seen: np.ndarray
     seconds: float
+    made: Attempt
 
 
 def judged(shop: Workshop, choice: list[Recipe], pair: Pair, test: np.ndarray, seed: int) -> Judged:
@@ -247,24 +269,13 @@ def judged(shop: Workshop, choice: list[Recipe], pair: Pair, test: np.ndarray, s
     best = scores.index(max(scores))
     predictor = made[best].predictor
     assert predictor is not None
-    right, seen = (
-        predictor.predict(shop.domain.examples(rows)).argmax(1) == shop.domain.targets[rows]
-        for rows in (test, pair.validation)
-    )
-    return Judged(choice[best], right, seen, sum(done.trial.seconds for done in made))
+    right, seen = (right_of(predictor, shop, rows) for rows in (test, pair.validation))
+    return Judged(choice[best], right, seen, sum(done.trial.seconds for done in made), made[best])
 
 
-def prefers(plain: Judged, tuned: Judged, pair: Pair, classes: int) -> bool:
-    """Whether the road would trust the tuned encoder more than the frozen one."""
-    rows, score = len(pair.validation), float(plain.seen.mean())
-    lead = tuned.seen.astype(float) - plain.seen
-    error = max(float(lead.std()) / math.sqrt(rows), 0.5 / rows) * math.sqrt(1 + rows / len(pair.train))
-    known = Known(
-        metric="accuracy", value=score, error=math.sqrt(score * (1 - score) / rows), labels=len(pair.train) / classes,
-        rows=rows, crossing=type(tuned.recipe.bridge).part_name != "native",
-    )  # fmt: skip
-    belief = updated(prior_of(tuned.recipe, "candidate", known), float(lead.mean()), error)
-    return belief.mean > EARNED * belief.spread
+def right_of(predictor: Predictor, shop: Workshop, rows: np.ndarray) -> np.ndarray:
+    """Which rows a predictor gets right."""
+    return predictor.predict(shop.domain.examples(rows)).argmax(1) == shop.domain.targets[rows]
 
 
 def pooled(draws: list[dict[str, Any]]) -> dict[str, Any]:
@@ -272,7 +283,8 @@ def pooled(draws: list[dict[str, Any]]) -> dict[str, Any]:
     rights = [{way: np.frombuffer(r.encode(), np.uint8) - 48.0 for way, r in d["right"].items()} for d in draws]
     for right, draw in zip(rights, draws, strict=True):
         right["transfer"] = right[draw["transfer"]]
-    found: dict[str, Any] = {"accuracy": {w: float(np.mean([r[w].mean() for r in rights])) for w in rights[0]}}
+    everywhere = [w for w in rights[0] if all(w in r for r in rights)]
+    found: dict[str, Any] = {"accuracy": {w: float(np.mean([r[w].mean() for r in rights])) for w in everywhere}}
     pairs = [("transfer", "scratch"), ("transfer", "rival"), ("tuned", "scratch")]
     pairs += [("frozen", "imagenet")] if "imagenet" in rights[0] else []
     generator = np.random.default_rng(0)

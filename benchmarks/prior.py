@@ -60,7 +60,7 @@ def of_kinds(cells: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """For each kind and number of labels what its recipes saved of the plain probe's error."""
     saved: dict[tuple[str, int], list[float]] = defaultdict(list)
     for cell in cells.values():
-        tried = [t for t in cell["tried"] if not t["near"]]
+        tried = [t for t in cell["tried"] if not t["near"] and not t["kind"].startswith("mean of")]
         plain = next(t for t in tried if t["role"] == "candidate")
         room = max(1.0 - plain["truth"], LEAST_ROOM)
         for trial in tried:

@@ -45,9 +45,10 @@ in transformers' layout, and for fastai with the same MobileNetV2 in timm's. Pee
 
 EMBEDDED = """\
 What `embedded:pictures` and, for series, `embedded:series` carry over, by `benchmarks/embedded.py`: accuracies on test
-rows, over seeds. Transfer is the frozen encoder or the tuned one, whichever the road trusts after seeing the validation
-rows; the rival learns the modality cheaply without transfer. Sets have fewer labels a class where they have no more.
-Intervals are paired, at 95 %, over test rows."""
+rows, over seeds. Transfer is what the road trusts after seeing the validation rows: the frozen encoder, the tuned one,
+or the mean of the answers that validation cannot tell apart, the rival's among them where it is near. The rival learns
+the modality cheaply without transfer. Sets have fewer labels a class where they have no more. Intervals are paired, at
+95 %, over test rows."""
 
 DEFAULTS = """\
 From `benchmarks/defaults.py`: every setting tried on training rows alone, the sets' own test rows left out. Regret is
@@ -142,7 +143,7 @@ def _embedded(entries: Mapping[str, Any]) -> list[str]:
     lines.append(f"- Above the rival: {judged['share_above_rival']:.0%} of the cells.")
     if "share_of_imagenet" in judged:
         lines.append(f"- Frozen, as a share of frozen ImageNet weights: {judged['share_of_imagenet']:.3f}.")
-    ways = ("frozen", "tuned", "scratch", "rival", "imagenet")
+    ways = ("frozen", "tuned", "mean", "scratch", "rival", "imagenet")
     titles = ("cell, labels a class", "seeds", *ways, "transfer over scratch", "over rival", "frozen over imagenet")
     lines += ["", "| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     for name, cell in cells.items():

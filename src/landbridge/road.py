@@ -28,7 +28,7 @@ from landbridge.engine.attempt import Attempt
 from landbridge.engine.cache import shared_cache
 from landbridge.engine.journal import Journal, state_folder
 from landbridge.engine.precision import pick_device
-from landbridge.engine.predictor import ModelPredictor
+from landbridge.engine.predictor import first_model, source_files
 from landbridge.engine.workshop import Workshop
 from landbridge.planning.candidates import Candidate
 from landbridge.planning.judge import TRANSFER, Opened, open_test, pool, seen_as, steadiest, whole_or
@@ -113,7 +113,7 @@ def compare(
 ) -> Result:
     """Compare the given recipes, or those that `run` would try with `sources`, with each other and with the controls.
 
-    Unlike `run` it stays with them: time that is left goes to no neighbours of the best and to no average of several.
+    Unlike `run` it stays with them: time that is left goes to no neighbours of the best and to no mean of several.
     """
     if recipes is not None and sources is not None:
         raise UsageError("a recipe names its own source; leave out sources, or leave out recipes")
@@ -181,6 +181,7 @@ def _walk(
             chosen=recipe,
             name=chosen.name,
             members={m.name: m.recipe for m in chosen.members},
+            mean=chosen.mean,
             role=role,
             judgement=judgement,
             findings=findings,
@@ -222,7 +223,8 @@ def _folds(
     for number, fold in enumerate(folds):
         share = clock.left / (len(folds) - number)
         budget = Budget(seconds=None if math.isinf(share) else max(1.0, share), now=clock.now, began=clock.now())
-        search = Search(workshop, fold, number, budget, journal, seed, climbs=further, soups=further)
+        beyond = {"climbs": further, "soups": further, "ensembles": further}
+        search = Search(workshop, fold, number, budget, journal, seed, **beyond)
         controls = held(workshop.domain, candidates)
         again = refits(fold)
         search.run(candidates, controls, kept(share, again) if math.isfinite(share) else 0.0)
@@ -281,9 +283,9 @@ def _remember(
 ) -> tuple[dict[str, Any], bytes | None]:
     """The moments of the rows that the delivered model was trained on, in the features of its source."""
     rows = np.arange(len(workshop.domain)) if refit == "all rows" else tested.fold.rest
-    facts = attempt.predictor.facts if isinstance(attempt.predictor, ModelPredictor) else {}
+    model = first_model(attempt.predictor)
     seconds = REMEMBERING[0] + REMEMBERING[1] * (clock.seconds if clock.seconds is not None else math.inf)
-    return remembered(workshop, recipe, facts, rows, seconds)
+    return remembered(workshop, recipe, {} if model is None else model.facts, rows, seconds)
 
 
 def _deliver(
@@ -298,10 +300,9 @@ def _deliver(
     """Write the artifact, after proof that it reloads to the same predictions."""
     predictor = attempt.predictor
     assert predictor is not None
-    files: Mapping[str, bytes] = {}
-    if isinstance(predictor, ModelPredictor):
-        files = predictor.model.body.files() if predictor.complete else {}
-        card = predictor.model.body.card
+    model = first_model(predictor)
+    if model is not None:
+        card = model.model.body.card
         record["source"] = {k: card[k] for k in ("licence", "sha256", "origin") if card.get(k)}
     temperature = next((f.data["temperature"] for f in findings if "temperature" in f.data), None)
     rows = domain.folds[0].test[:PARITY_ROWS]
@@ -316,7 +317,7 @@ def _deliver(
             evidence=record,
             render=render,
             temperature=temperature,
-            source_files=files,
+            source_files=source_files(predictor),
             adapter=attempt.adapter,
             target=target,
             private=private(recipe),

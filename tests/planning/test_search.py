@@ -197,7 +197,7 @@ def test_what_an_even_share_is_too_little_for_takes_all_that_is_left_the_most_pr
         return standing(search, "candidate", {0: 0.6}).attempts[0]
 
     monkeypatch.setattr(search, "_attempt", attempted)
-    search.climbs = search.soups = False
+    search.climbs = search.soups = search.ensembles = False
     search.run([probe, *slow], [], 0.0)
     assert begun == [(slow[2].name, 50.0), (slow[1].name, 35.0)]
     told = {s.candidate.name: s.trial.status for s in search.standings if s.trial is not None}

@@ -23,7 +23,7 @@ from landbridge.engine.journal import Journal
 from landbridge.engine.precision import Precision
 from landbridge.engine.workshop import Workshop
 from landbridge.planning import soup as soup_file
-from landbridge.planning.candidates import ASKED, Candidate, single
+from landbridge.planning.candidates import ASKED, WEIGHTS, Candidate, single
 from landbridge.planning.judge import final_fit, open_test, refit, winners
 from landbridge.planning.search import Search
 from landbridge.planning.soup import MOST, alike, can_be_averaged, greedy_soup
@@ -60,7 +60,7 @@ def make(tmp_path: Path) -> Callable[..., Search]:
         chosen = domain if domain is not None else noisy(pairs=pairs)
         shop = Workshop(chosen, device=torch.device("cpu"), folder=tmp_path / "work")
         journal = Journal(tmp_path / f"journal{len(list(tmp_path.iterdir()))}")
-        return Search(shop, chosen.folds[0], 0, Budget(), journal, 0, **how)
+        return Search(shop, chosen.folds[0], 0, Budget(), journal, 0, **{"ensembles": False, **how})
 
     return build
 
@@ -263,7 +263,7 @@ def test_a_soup_that_wins_is_delivered_and_says_of_what_it_is(
     real = Search.settle
 
     def soups_first(self: Search, standings: Sequence[Standing]) -> Standing | None:
-        return next((s for s in standings if s.members), None) or real(self, standings)
+        return next((s for s in standings if s.candidate.mean == WEIGHTS and s.members), None) or real(self, standings)
 
     monkeypatch.setattr(Search, "settle", soups_first)
     result = landbridge.run(noisy(), sources=[encoder], budget=None, out=tmp_path / "made")

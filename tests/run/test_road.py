@@ -177,8 +177,8 @@ def test_comparing_goes_beyond_no_recipe_where_running_does(tmp_path: Path, monk
     class Stop(Exception):
         pass
 
-    def search(*given: Any, climbs: bool, soups: bool) -> None:
-        seen.append((climbs, soups))
+    def search(*given: Any, climbs: bool, soups: bool, ensembles: bool) -> None:
+        seen.append((climbs, soups and ensembles))
         raise Stop
 
     monkeypatch.setattr("landbridge.road.Search", search)

@@ -32,6 +32,7 @@ SCHEMA = 1
 MANIFEST = "manifest.json"
 ARRAYS = "model.safetensors"
 TARGET = "reference/target.safetensors"  # moments of the target in the source's features; may be absent
+BESIDE = "beside/"  # before the names of arrays and source files of all members of an ensemble but the first
 DOCUMENT_FOLDERS = (".", "reference")  # a .json file here is a document, elsewhere it is a file like any other
 MOST_JSON = 64 * 2**20  # bytes of one document: evidence is capped well below
 _UNPARSABLE = (SafetensorError, KeyError, ValueError, TypeError, AttributeError, OverflowError)

@@ -23,6 +23,8 @@ from landbridge.delivery.predict import CHUNK, Prediction
 from landbridge.delivery.pretrained import KIND
 from landbridge.engine.predictor import rebuild
 
+HELD = {"rows": "rows", "features": "supports"}  # of training data, which heads may hold, by what their specs call it
+
 
 @dataclass(frozen=True, kw_only=True)
 class Adapted:
@@ -139,8 +141,8 @@ def save(folder: str | Path, delivery: Delivery, examples: Sequence[Example] = (
     facts, arrays = delivery.predictor.state()
     expected = delivery.predictor.predict(list(examples)) if len(examples) else None
     evidence = dict(delivery.evidence)
-    head = facts.get("head", {})
-    held = {"held_rows": head.get("rows"), "held_features": head.get("supports")}
+    heads = [member.get("head", {}) for member in (facts, *facts.get("beside", ()))]
+    held = {f"held_{name}": max(h.get(key) or 0 for h in heads) for name, key in HELD.items()}
     evidence |= {name: count for name, count in held.items() if count}  # of the training data, which a card must say
     if expected is not None:
         if delivery.temperature is not None:

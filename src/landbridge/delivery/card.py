@@ -82,8 +82,11 @@ def _data(evidence: Mapping[str, Any]) -> str:
 def _source(evidence: Mapping[str, Any], recipe: Recipe) -> str:
     source = evidence.get("source", {})
     rows = [("recipe", f"`{_code(recipe.name)}`"), ("source", f"`{_code(recipe.source)}`")]
-    if members := evidence.get("chosen", {}).get("members"):
-        rows.insert(0, (f"weights: the mean of {len(members)} models", f"`{_code(evidence['chosen']['name'])}`"))
+    chosen = evidence.get("chosen", {})
+    if members := chosen.get("members"):
+        rows.insert(
+            0, (f"{chosen.get('mean', 'weights')}: the mean of {len(members)} models", f"`{_code(chosen['name'])}`")
+        )
         rows[1] = ("recipe of the first", rows[1][1])
     names = {"licence": "licence of the source", "sha256": "sha256 of the source's weights", "origin": "origin"}
     rows += [(label, _safe(source[key])) for key, label in names.items() if source.get(key)]

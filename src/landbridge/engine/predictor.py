@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from landbridge.core import codec, registry
+from landbridge.core.artifact import BESIDE
 from landbridge.core.contracts import Predictor, Task
 from landbridge.core.errors import ArtifactError, LandbridgeError
 from landbridge.core.insert import put_back
 from landbridge.core.model import Body, Example, Model, weights_hash
+from landbridge.engine.ensemble import Ensemble, under
 from landbridge.engine.memory import batched
 from landbridge.engine.supply import in_order
 from landbridge.nn.context_head import ContextHead, head_of
@@ -108,11 +110,43 @@ class RivalPredictor:
 def rebuild(
     facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], files: Mapping[str, bytes], task: Task
 ) -> Predictor:
-    """The predictor that `state` wrote; `files` are the source's small files. ArtifactError when they do not fit."""
+    """The predictor that `state` wrote; `files` are what `source_files` gave. ArtifactError when they do not fit."""
+    first = _alone(facts, arrays, files, task)
+    if "beside" not in facts:
+        return first
+    members = [first]
+    for number, other in enumerate(facts["beside"], 1):
+        own = {name: arrays[name] for name in other["shared"]} | under(arrays, number)
+        members.append(_alone(other, own, under(files, number), task))
+    return Ensemble(members, facts["spreads"], centred=bool(facts["centred"]))
+
+
+def source_files(predictor: Predictor | None) -> dict[str, bytes]:
+    """The small files from which the architecture of a body is rebuilt, where the artifact holds all its weights; of an
+    ensemble those of every member."""
+    if isinstance(predictor, Ensemble):
+        files = source_files(predictor.first)
+        for number, member in enumerate(predictor.members[1:], 1):
+            files |= {f"{BESIDE}{number}/{name}": data for name, data in source_files(member).items()}
+        return files
+    held = isinstance(predictor, ModelPredictor) and predictor.complete
+    return dict(predictor.model.body.files()) if held else {}
+
+
+def first_model(predictor: Predictor | None) -> ModelPredictor | None:
+    """The model that stands for a predictor: itself, or an ensemble's first member; None for a control."""
+    found = predictor.first if isinstance(predictor, Ensemble) else predictor
+    return found if isinstance(found, ModelPredictor) else None
+
+
+def _alone(
+    facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], files: Mapping[str, bytes], task: Task
+) -> Predictor:
     if facts["kind"] == "rival":
         rival = codec.from_json("rivals", facts["rival"])
         return RivalPredictor(rival.rebuild(task, facts["state"], arrays), rival)
-    body = _rebuilt_body(facts, arrays, files)
+    own = {name: data for name, data in files.items() if not name.startswith(BESIDE)}
+    body = _rebuilt_body(facts, arrays, own)
     bridge = codec.from_json("bridges", facts["bridge"])
     body = bridge.connect(body, facts["facts"])
     put_back(body, facts.get("inserts", ()))

@@ -7,11 +7,12 @@ truth around what the table of priors expects (DeGroot 1970, section 9.5). As ro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from landbridge.core.recipe import Recipe
 from landbridge.planning.foretell import Known, gain_of
-from landbridge.planning.prior import expected_of_control
+from landbridge.planning.prior import expected_of_control, expected_of_mean
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,21 @@ def prior_of(recipe: Recipe, role: str, known: Known) -> Belief:
         share, doubt = gain_of(recipe, known)
     else:
         share, doubt = expected_of_control(role, crossing=known.crossing)
-    # a probe that makes few mistakes on few rows may make more on others; of none at all no error can be told but the
-    # next row's by the rule of succession (Laplace 1774)
-    room = known.room + max(known.error, 1 / (known.rows + 2))
+    room = _room(known)
     return Belief(share * room, doubt * room)
+
+
+def prior_of_mean(members: Sequence[Belief], known: Known) -> Belief:
+    """What is believed of the mean of answers before it was looked at: as much as of its members, and a share of the
+    error besides, as some of their mistakes are not the same."""
+    (share, doubt), room = expected_of_mean(), _room(known)
+    return Belief(sum(m.mean for m in members) / len(members) + share * room, doubt * room)
+
+
+def _room(known: Known) -> float:
+    """The error that the plain probe leaves. One that makes few mistakes on few rows may make more on others; of none
+    at all no error can be told but the next row's by the rule of succession (Laplace 1774)."""
+    return known.room + max(known.error, 1 / (known.rows + 2))
 
 
 def updated(prior: Belief, lead: float, error: float) -> Belief:

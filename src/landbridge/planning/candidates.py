@@ -19,6 +19,7 @@ from landbridge.tunings.freeze import batch_normed
 
 BRIDGES = {"spectrogram": "spectrogram(size=64)", "plot": "plot(size=96)"}  # small pictures say as much and cost less
 CALM = {"curves": 3e-4}  # rates at which all of a source without norms learns anew, by its bridge
+WEIGHTS, ANSWERS = "weights", "answers"  # of members, of which a candidate is the mean
 ASKED = "asked for"  # the reason of a recipe that a person named: it is run as it stands
 SMALL_PIXELS = 64  # edge at which a source that has learnt on such is shown pictures that are smaller still
 SCRATCH_PIXELS = 96  # edge of the pictures on which the control learns from nothing
@@ -33,8 +34,8 @@ STEPS_OF_PAIRS = 40  # at least, of a stage that draws pairs together, where row
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A recipe with the reason for trying it and the part it plays in the comparison; `called` where the recipe's name
-    would not tell it from another. With `members` it is the mean of their trained weights, and the recipe the first's;
-    `near` names the recipe that it is a step or more away from.
+    would not tell it from another. With `members` it is the `mean` of their trained weights or of their answers, and
+    the recipe the first's; `near` names the recipe that it is a step or more away from.
     """
 
     recipe: Recipe
@@ -42,6 +43,7 @@ class Candidate:
     role: str = "candidate"  # candidate, trivial, rival, scratch
     called: str = ""
     members: tuple[Candidate, ...] = ()
+    mean: str = WEIGHTS
     near: str = ""
 
     @property

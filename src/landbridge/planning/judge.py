@@ -19,8 +19,10 @@ from landbridge.core.seeds import numpy_generator, stream
 from landbridge.engine.attempt import LATE, Attempt, Order, attempt
 from landbridge.engine.blend import blend
 from landbridge.engine.precision import pick_precision
-from landbridge.engine.predictor import ModelPredictor
+from landbridge.engine.predictor import first_model
 from landbridge.engine.workshop import Workshop
+from landbridge.planning.candidates import ANSWERS
+from landbridge.planning.ensemble import averaged, spreads_of
 from landbridge.planning.search import Search, refits
 from landbridge.planning.standing import Standing
 
@@ -153,7 +155,7 @@ def whole_or(
 
 
 def _trained(workshop: Workshop, standing: Standing, rows: np.ndarray, seed: int, room: float) -> Attempt:
-    """The standing's recipe trained on `rows`; of a soup each member, and the mean of all."""
+    """The standing's recipe trained on `rows`; of a mean each member, and the mean of their weights or answers."""
     if not standing.members:
         recipe, lengths, shares = standing.candidate.recipe, standing.lengths, standing.shares
         return final_fit(workshop, recipe, rows, lengths, seed, room, shares=shares)
@@ -162,6 +164,9 @@ def _trained(workshop: Workshop, standing: Standing, rows: np.ndarray, seed: int
         parts.append(_trained(workshop, member, rows, seed, max(1.0, ends - time.monotonic())))
         if parts[-1].trial.reason == LATE:
             raise OutOfTimeError("no time for the refits of all members", len(parts) / len(standing.members))
+    if standing.candidate.mean == ANSWERS:
+        task = workshop.domain.task
+        return averaged(parts, spreads_of(standing.members, task), task, workshop.domain.targets[:0])
     return blend(workshop, parts, Pair(train=rows, validation=rows[:0]), ends=ends)
 
 
@@ -249,7 +254,7 @@ def _affordable(workshop: Workshop, predictor: Predictor, rows: np.ndarray, room
 
 def _predicted(workshop: Workshop, predictor: Predictor, rows: np.ndarray, many: int | None = None) -> np.ndarray:
     """Outputs on the test rows; of many in bfloat16, from which the artifact's float32 differs by rounding."""
-    if (many or len(rows)) > MANY and isinstance(predictor, ModelPredictor):
+    if (many or len(rows)) > MANY and first_model(predictor) is not None:
         with pick_precision(workshop.device).autocast():
             return predictor.predict(workshop.domain.examples(rows))
     return predictor.predict(workshop.domain.examples(rows))

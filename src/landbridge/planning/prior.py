@@ -45,3 +45,9 @@ def expected_of_control(role: str, *, crossing: bool) -> tuple[float, float]:
     table = _table()["control"]["crossing" if crossing else "native"]
     mean, spread = table[role]
     return float(mean), float(spread)
+
+
+def expected_of_mean() -> tuple[float, float]:
+    """Of the mean of several answers: what it saves of the plain probe's error beyond its members, and the doubt."""
+    mean, spread = _table()["mean"]["answers"]
+    return float(mean), float(spread)

@@ -18,12 +18,14 @@ from landbridge.core.errors import LandbridgeError, OutOfTimeError
 from landbridge.core.finding import Trial
 from landbridge.core.progress import Tick
 from landbridge.core.recipe import Recipe
-from landbridge.core.seeds import numpy_generator, stream
+from landbridge.core.seeds import stream
 from landbridge.engine.attempt import LATE, Attempt, Order, attempt
 from landbridge.engine.journal import Journal, key_of
 from landbridge.engine.workshop import Workshop
-from landbridge.planning.belief import Belief, prior_of, updated
-from landbridge.planning.candidates import ASKED, Candidate, scratch
+from landbridge.planning.belief import Belief, prior_of, prior_of_mean, updated
+from landbridge.planning.candidates import ANSWERS, ASKED, Candidate, scratch
+from landbridge.planning.doubt import paired_error, standard_error
+from landbridge.planning.ensemble import ensemble
 from landbridge.planning.foretell import Known, gain_of, labels_a_class
 from landbridge.planning.labels_worth import ceiling
 from landbridge.planning.neighbours import climb
@@ -36,10 +38,8 @@ from landbridge.planning.turns import CANNOT, PLANNING, Turns, look_ahead
 CAUTION = 0.7  # of the rows that would just fit are read
 MANY_ROWS = 3_000  # rows from which a second training is not worth its time
 SURE = 2.0  # standard errors by which a trial must lie behind the leader to be dropped
-RESAMPLES = 50  # of the validation rows for a standard error
 LEAST_VALIDATED = 50  # rows below which neighbours differ by luck alone
 CUT = ("eliminated", LATE, "diverged")  # how a trial that is usable all the same may end
-LEAST_ERROR = 0.3  # of one row: that of a share of 0.9, so that a perfect leader drops nobody for one mistake
 MOST_PAIRS = 3  # on which a recipe that takes steps is tried
 LEAST_STEPS = 10  # of a stage, below which what a trial comes to says nothing
 SHORTEST = 2.0  # seconds that are worth beginning a trial for
@@ -66,6 +66,7 @@ class Search:
     early: float = EARLY  # above 1 nothing is dropped
     climbs: bool = True  # whether neighbours of the best are tried where time is left
     soups: bool = True  # whether what was trained from one start is averaged at the end
+    ensembles: bool = True  # whether answers that validation cannot tell apart are
 
     def run(self, candidates: Sequence[Candidate], controls: Sequence[Candidate], reserve: float) -> list[Standing]:
         """All standings, in the order they were tried. `reserve` seconds are kept for what comes after."""
@@ -111,6 +112,8 @@ class Search:
         self._runoff(lambda: deadline - (self.budget.spent - began))
         if self.soups:
             self._soup(lambda: deadline - (self.budget.spent - began), reserve)
+        if self.ensembles:
+            self._ensemble(lambda: deadline - (self.budget.spent - began), reserve)
         return self.standings
 
     def _postponed(self, late: Sequence[Standing], room: Callable[[], float]) -> None:
@@ -154,7 +157,7 @@ class Search:
     def _runoff(self, room: Callable[[], float]) -> None:
         """Time that is left goes to a decision that is open: the best recipe with steps runs on further pairs while
         beliefs in it and in the best without steps lie no further apart than the doubt."""
-        plain, steady = self._plain(), self.settle([s for s in self.transfer() if _closed(s.candidate.recipe)])
+        plain, steady = self.plain(), self.settle([s for s in self.transfer() if _closed(s.candidate.recipe)])
         leader = self.settle([s for s in self.transfer() if not _closed(s.candidate.recipe)])
         if plain is None or steady is None or leader is None:
             return
@@ -179,12 +182,23 @@ class Search:
         if best is None or len(domain.folds) > 1 or self.lead()[0] >= ceiling(domain.task.metric) - 1e-12:
             return
         pairs = sorted(best.attempts)[:MOST_PAIRS]
-        rows = len(self.fold.rest) if refits(self.fold) else 0
         pool = alike(self.transfer(), best, pairs)
-        made = greedy_soup(self.workshop, pool, pairs, room, rows=rows, kept=kept)
+        self._join(greedy_soup(self.workshop, pool, pairs, room, rows=self._again, kept=kept))
+
+    def _ensemble(self, room: Callable[[], float], kept: float) -> None:
+        """What validation cannot tell apart, averaged answer by answer; neither over several folds."""
+        if len(self.workshop.domain.folds) == 1 and self.lead()[0] < ceiling(self.workshop.domain.task.metric) - 1e-12:
+            self._join(ensemble(self, room, rows=self._again, kept=kept))
+
+    def _join(self, made: Standing | None) -> None:
         if made is not None:
             made.trial = self._summary(made)
             self.standings.append(made)
+
+    @property
+    def _again(self) -> int:
+        """Rows on which the winner is trained again, 0 where it is not."""
+        return len(self.fold.rest) if refits(self.fold) else 0
 
     def _planned(self, slow: list[Candidate], left: float) -> list[Candidate]:
         """The recipes that take steps in the order of their promise, where there is time to find out what they cost."""
@@ -276,7 +290,7 @@ class Search:
     def settle(self, standings: Sequence[Standing]) -> Standing | None:
         """Who wins: the one whose difference to the plain probe is believed to be the greatest; without a probe the
         best on validation. Of near equals the simpler one wins, so steps must earn a part of the doubt about them."""
-        plain = self._plain()
+        plain = self.plain()
         if plain is None:
             return self.best(standings)
         return max((s for s in standings if s.attempts), key=lambda s: self._worth(s, plain), default=None)
@@ -299,10 +313,13 @@ class Search:
         shared = [standing.pairs[p] for p in sorted(seen)]
         rows = len(np.unique(np.concatenate([p.validation for p in shared])))
         widening = math.sqrt(1 + sum(len(p.validation) / len(p.train) for p in shared))
-        prior = prior_of(standing.candidate.recipe, standing.candidate.role, self._known_of(plain))
+        known = self._known_of(plain)
+        prior = prior_of(standing.candidate.recipe, standing.candidate.role, known)
+        if standing.candidate.mean == ANSWERS:
+            prior = prior_of_mean([self.belief(m, plain) for m in standing.members], known)
         return updated(prior, lead, widening * max(error, 0.5 / rows))
 
-    def _plain(self) -> Standing | None:
+    def plain(self) -> Standing | None:
         """The plainest probe over the source whose probes did best: what was tried first of what takes no steps."""
         closed = [s for s in self.transfer() if _closed(s.candidate.recipe)]
         best = self.best(closed)
@@ -318,23 +335,8 @@ class Search:
     def paired_error(self, first: Standing, second: Standing, pairs: Sequence[int]) -> float:
         """Standard error of the difference of two scores: by bootstrap of the rows that both were validated on, and
         where these were others, as after reading had to be cut short, from the errors of both."""
-        task, targets = self.workshop.domain.task, self.workshop.domain.targets
-        rows = [first.pairs[p].validation for p in pairs]
-        same = all(np.array_equal(r, second.pairs[p].validation) for r, p in zip(rows, pairs, strict=True))
-        if not pairs or not same:
-            return math.hypot(self.doubt(first), self.doubt(second))
-        target = targets[np.concatenate(rows)]
-        unique, place = np.unique(np.concatenate(rows), return_inverse=True)  # a row that comes up twice is one row
-        drawn = numpy_generator(self.seed, "settle").multinomial(
-            len(unique), [1 / len(unique)] * len(unique), RESAMPLES
-        )
-        weight = drawn[:, place]
-        scores = [
-            task.resampled(np.concatenate([s.attempts[p].output for p in pairs]), target, weight, (task.metric,))
-            for s in (first, second)
-        ]
-        difference = scores[0][task.metric] - scores[1][task.metric]
-        return float(np.nanstd(difference))
+        found = paired_error(self.workshop.domain, first, second, pairs, self.seed)
+        return math.hypot(self.doubt(first), self.doubt(second)) if found is None else found
 
     def worth(self, slow: list[Candidate]) -> list[Candidate]:
         """Gradient recipes in the order of their sources' probes, over the bridge that probed best for the source; what
@@ -439,13 +441,7 @@ class Search:
 
     def _standard_error(self, leader: Standing, pair: int) -> float:
         """Of the leader's validation score, by resampling its rows: in the metric's own units, whatever it is."""
-        task, rows = self.workshop.domain.task, leader.pairs[pair].validation
-        rng = numpy_generator(self.seed, "standard error", self.number, pair)
-        weights = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), RESAMPLES).astype(np.float64)
-        output, target = leader.attempts[pair].output, self.workshop.domain.targets[rows]
-        scores = task.resampled(output, target, weights, (task.metric,))[task.metric]
-        scores = scores[np.isfinite(scores)]
-        return max(float(scores.std()), LEAST_ERROR / math.sqrt(len(rows))) if len(scores) > 1 else math.inf
+        return standard_error(self.workshop.domain, leader, pair, self.seed, self.number)
 
     def _tick(self, candidate: Candidate, share: float) -> None:
         best = self.best(self.standings)

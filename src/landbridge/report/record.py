@@ -55,6 +55,7 @@ def assemble(
     chosen: Recipe,
     name: str,
     members: Mapping[str, Recipe],
+    mean: str,
     role: str,
     judgement: Judgement,
     findings: Sequence[Finding],
@@ -68,15 +69,16 @@ def assemble(
     device: str,
 ) -> dict[str, Any]:
     """The record but for what is known last: seconds, parity, mistakes' pictures. `members` are the recipes, by name,
-    of which the chosen is the mean."""
+    of which the chosen is the mean, of weights or answers as `mean` says."""
     metric = domain.task.metric
     parts = [{"name": n, "recipe": r.to_json(), "options": r.command} for n, r in members.items()]
     options = "" if parts else chosen.command  # no single fit makes a mean
+    told = {"name": name, "recipe": chosen.to_json(), "role": role, "options": options, "members": parts}
     return {
         "schema": 1,
         "name": domain.name,
         "domain": domain_block(domain),
-        "chosen": {"name": name, "recipe": chosen.to_json(), "role": role, "options": options, "members": parts},
+        "chosen": told | ({"mean": mean} if parts else {}),
         "test": {"metric": metric, **measured(findings, f"test.{metric}"), "opened": opened},
         "controls": [{"name": name, **measured(findings, f"control.{name}.{metric}")} for name in judgement.controls],
         "gain": dict(gain),

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from landbridge.core import codec, registry
+from landbridge.core.artifact import BESIDE, read_artifact
 from landbridge.core.artifact import Artifact as Stored
-from landbridge.core.artifact import read_artifact
 from landbridge.core.errors import SourceError
 from landbridge.core.insert import put_back
 from landbridge.core.model import Body
@@ -28,8 +28,8 @@ FOLDER, WEIGHTS, INSERTS = "source/", "body/", "inserts/"  # where an artifact k
 class Artifact:
     """`artifact:FOLDER`: the adapted body of an earlier result, its bridge and inserts, without its head.
 
-    The artifact is verified by its manifest before anything in it is used. An artifact that a control won (a rival
-    without a body) cannot be a source.
+    The artifact is verified by its manifest before anything in it is used. Of a mean of answers the first member's body
+    is the source. An artifact that a control won (a rival without a body) cannot be one.
     """
 
     def open(self, address: str, *, weights: bool = True, modality: str | None = None) -> Body:
@@ -38,7 +38,8 @@ class Artifact:
         facts = stored.document("preprocess.json").get("predictor")
         if not isinstance(facts, dict) or facts.get("kind") != "model":
             raise SourceError(f"artifact:{address}: a control won that run, so there is no body to transfer from")
-        files = {n.removeprefix(FOLDER): data for n, data in stored.files.items() if n.startswith(FOLDER)}
+        named = {n.removeprefix(FOLDER): data for n, data in stored.files.items() if n.startswith(FOLDER)}
+        files = {n: data for n, data in named.items() if not n.startswith(BESIDE)}
         scheme, _, rest = str(facts["source"]).partition(":")
         source = registry.find("sources", scheme)()
         body: Body = source.rebuild(files) if facts["complete"] else source.open(rest)
