@@ -16,15 +16,17 @@ import landbridge
 from landbridge.core import codec
 from landbridge.core.clock import Budget
 from landbridge.core.domain import Domain, Fold, Pair
+from landbridge.core.recipe import Recipe
 from landbridge.engine import workshop as workshop_file
 from landbridge.engine.ensemble import Ensemble, mean_of, spread_of
 from landbridge.engine.journal import Journal
 from landbridge.engine.precision import Precision
 from landbridge.engine.workshop import Workshop
+from landbridge.planning import judge as judge_file
 from landbridge.planning.belief import Belief, prior_of_mean, updated
 from landbridge.planning.candidates import ANSWERS, ASKED, Candidate, rival, single
 from landbridge.planning.ensemble import MOST, NEAR, ensemble
-from landbridge.planning.judge import final_fit, refit
+from landbridge.planning.judge import final_fit, open_test, refit
 from landbridge.planning.prior import expected_of_mean
 from landbridge.planning.search import Search
 from landbridge.planning.standing import Standing
@@ -204,6 +206,30 @@ def test_the_refit_trains_each_member_on_all_rows(make: Callable[..., Search], e
     np.testing.assert_allclose(fitted.predictor.predict(examples), mean_of(parts, spreads, centred=True), atol=1e-4)
     kept, again = refit(search.workshop, made, search.fold, 0, 0.0)
     assert not again and kept is made.attempts[0]
+
+
+def test_the_rival_is_trained_again_once_though_it_is_a_member_too(
+    make: Callable[..., Search], encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = make()
+    tried(search, encoder)
+    made = ensemble(search, lambda: math.inf)
+    made.trial = search._summary(made)
+    search.standings.append(made)
+    real, trained = judge_file.final_fit, list[str]()
+
+    def counted(shop: Workshop, recipe: Recipe, *given: object, **more: object) -> object:
+        trained.append(recipe.source)
+        return real(shop, recipe, *given, **more)
+
+    monkeypatch.setattr(judge_file, "final_fit", counted)
+    settle = Search.settle
+    monkeypatch.setattr(Search, "settle", lambda self, of: made if made in of else settle(self, of))
+    opened = open_test(search, 0.0)
+    assert opened.winners["transfer"] is made and opened.refitted["rival"] and trained.count("rival:tfidf") == 1
+    held = [a for s in search.standings for a in s.attempts.values() if a.predictor is not None]
+    assert not held  # the finals are refits
+    assert opened.finals["rival"].predictor in opened.finals["transfer"].predictor.members
 
 
 def test_a_search_averages_last_and_neither_over_folds_nor_where_it_was_told_not_to(

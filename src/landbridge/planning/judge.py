@@ -18,6 +18,7 @@ from landbridge.core.recipe import Recipe
 from landbridge.core.seeds import numpy_generator, stream
 from landbridge.engine.attempt import LATE, Attempt, Order, attempt
 from landbridge.engine.blend import blend
+from landbridge.engine.ensemble import Ensemble
 from landbridge.engine.precision import pick_precision
 from landbridge.engine.predictor import first_model
 from landbridge.engine.workshop import Workshop
@@ -81,7 +82,9 @@ def open_test(search: Search, reserve: float) -> Opened:
         workshop.progress(Tick(stage="judge", done=len(finals) / len(best), detail=best[role].candidate.name))
         others = [best[r].seconds for r in order if r not in finals and r != role and _lacks_model(best[r])]
         room = 0.0 if _out_of_reach(search, best, role) else search.budget.left - reserve - sum(others)
-        finals[role], refitted[role] = refit(workshop, best[role], fold, search.seed, room)
+        member = _member(best, finals, role) if refitted.get(TRANSFER) else None
+        made = (member, True) if member is not None else refit(workshop, best[role], fold, search.seed, room)
+        finals[role], refitted[role] = made
         predictor = finals[role].predictor
         assert predictor is not None
         room = search.budget.left - reserve - sum(others)
@@ -101,6 +104,15 @@ def open_test(search: Search, reserve: float) -> Opened:
         standings=tuple(search.standings),
         refitted=refitted,
     )
+
+
+def _member(best: Mapping[str, Standing], finals: Mapping[str, Attempt], role: str) -> Attempt | None:
+    """The role's best where an ensemble that was trained again holds it already, as it may the rival."""
+    whole = finals[TRANSFER].predictor
+    place = next((n for n, m in enumerate(best[TRANSFER].members) if m is best[role]), None)
+    if place is None or not isinstance(whole, Ensemble):
+        return None
+    return replace(next(iter(best[role].attempts.values())), predictor=whole.members[place])
 
 
 def _out_of_reach(search: Search, best: Mapping[str, Standing], role: str) -> bool:

@@ -265,7 +265,7 @@ class Search:
         best = self.best(self.transfer())
         if best is None or best.candidate.recipe.source.startswith(("scratch:", "rival:")):
             return None
-        trials = [a.trial.seconds for s in self.transfer() for a in s.attempts.values()]
+        trials = [a.trial.seconds for s in self.transfer() if not s.members for a in s.attempts.values()]
         seconds = min(seconds, fair_to_scratch(trials, self.workshop.store.saved))
         reason = f"the architecture of {best.candidate.recipe.source} without its knowledge"
         control = Candidate(
@@ -402,7 +402,8 @@ class Search:
             standing.trial = self._summary(standing)
         elif standing.error is not None:
             late = isinstance(standing.error, OutOfTimeError)
-            standing.trial = self._record(candidate, "out of time" if late else "failed", str(standing.error))
+            why = str(standing.error).removeprefix(f"{candidate.recipe.name}: ")  # the record has the name already
+            standing.trial = self._record(candidate, "out of time" if late else "failed", why)
         return standing
 
     def _attempt(self, standing: Standing, pair: int, seconds: float, least: int = 0) -> Attempt:
