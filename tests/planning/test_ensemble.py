@@ -158,13 +158,15 @@ def test_answers_and_score_by_hand(make: Callable[..., Search], encoder: str) ->
     assert ensemble(search, lambda: math.inf).attempts[0].predictor is None
 
 
-def test_the_belief_is_that_of_its_members_and_a_share_of_the_error(make: Callable[..., Search], encoder: str) -> None:
+def test_the_belief_is_that_of_its_best_member_and_a_share_of_the_error(
+    make: Callable[..., Search], encoder: str
+) -> None:
     search = make()
     tried(search, encoder)
     made, plain = ensemble(search, lambda: math.inf), search.plain()
     members, known = [search.belief(m, plain) for m in made.members], search._known_of(plain)
     (share, doubt), room = expected_of_mean(), known.room + max(known.error, 1 / (known.rows + 2))
-    prior = Belief(float(np.mean([m.mean for m in members])) + share * room, doubt * room)
+    prior = Belief(max(m.mean for m in members) + share * room, doubt * room)
     assert prior_of_mean(members, known).mean == pytest.approx(prior.mean)
     lead, error = search.gap(made, plain)
     rows = sum(len(p.validation) for p in search.fold.pairs)

@@ -34,10 +34,10 @@ def prior_of(recipe: Recipe, role: str, known: Known) -> Belief:
 
 
 def prior_of_mean(members: Sequence[Belief], known: Known) -> Belief:
-    """What is believed of the mean of answers before it was looked at: as much as of its members, and a share of the
-    error besides, as some of their mistakes are not the same."""
+    """What is believed of the mean of answers before it was looked at: as much as of the most believed member, and a
+    share of the error besides, as some of their mistakes are not the same."""
     (share, doubt), room = expected_of_mean(), _room(known)
-    return Belief(sum(m.mean for m in members) / len(members) + share * room, doubt * room)
+    return Belief(max(m.mean for m in members) + share * room, doubt * room)
 
 
 def _room(known: Known) -> float:

@@ -48,6 +48,6 @@ def expected_of_control(role: str, *, crossing: bool) -> tuple[float, float]:
 
 
 def expected_of_mean() -> tuple[float, float]:
-    """Of the mean of several answers: what it saves of the plain probe's error beyond its members, and the doubt."""
+    """Of the mean of several answers: what it saves of the probe's error beyond its best member, and the doubt."""
     mean, spread = _table()["mean"]["answers"]
     return float(mean), float(spread)
