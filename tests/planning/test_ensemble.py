@@ -107,6 +107,21 @@ def test_the_best_of_each_kind_that_lies_near_and_the_source_first(
     assert ensemble(search, lambda: math.inf) is None  # and the rival alone none that carries anything
 
 
+def test_what_validation_tells_apart_is_left_out_whatever_is_believed(
+    make: Callable[..., Search], encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = make()
+    found = tried(search, encoder)
+    believed(monkeypatch, probe=-0.01, ridge=0.0, tuned=0.01, rival=0.02)
+    assert named(ensemble(search, lambda: math.inf)) == ["tuned", "ridge", "rival"]
+    for made in found["tuned"].attempts.values():
+        made.output = -50.0 * made.output  # it says the opposite
+        made.trial.validation = 1.0 - made.trial.validation
+    lead, error = search.gap(found["rival"], found["tuned"])
+    assert lead > NEAR * error
+    assert named(ensemble(search, lambda: math.inf)) == ["ridge", "rival"]
+
+
 def test_what_is_no_part_of_anything_else(make: Callable[..., Search], encoder: str) -> None:
     search = make()
     found = tried(search, encoder)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from landbridge.planning.search import Search
 
 MOST = 4  # members: what answers costs as much as all of them
-NEAR = 2.0  # standard deviations of the belief by which a member may lie behind the leader
+NEAR = 2.0  # standard deviations by which a member may lie behind the leader, in belief and on validation rows
 TASKS = ("classify", "regress")  # whose outputs can be brought to one scale
 
 
@@ -64,7 +64,8 @@ def ensemble(search: Search, room: Callable[[], float], *, rows: int = 0, kept: 
 
 
 def _near(search: Search) -> list[Standing]:
-    """What may be averaged, the most believed first, none further from the leader than the doubt about either."""
+    """What may be averaged, the most believed first: none further from the leader than the doubt about either, nor, on
+    the validation rows of both, than the error of the difference."""
     plain = search.plain()
     able = [s for s in search.standings if plain is not None and _can_be_averaged(s, plain)]
     if plain is None or not able or search.workshop.domain.task.part_name not in TASKS:
@@ -73,10 +74,17 @@ def _near(search: Search) -> list[Standing]:
     able.sort(key=lambda s: -believed[id(s)].mean)
     top, best = believed[id(able[0])], dict[tuple[object, ...], Standing]()
     for one in able:
-        found = believed[id(one)]
-        if top.mean - found.mean <= NEAR * max(top.spread, found.spread):
+        found, (lead, error) = believed[id(one)], search.gap(able[0], one)
+        if top.mean - found.mean <= NEAR * max(top.spread, found.spread) and lead <= NEAR * max(
+            error, _half_a_row(one)
+        ):
             best.setdefault(_kind(one.candidate.recipe), one)
     return list(best.values())[:MOST]
+
+
+def _half_a_row(standing: Standing) -> float:
+    """The least error of a difference: on few rows two may answer all alike and yet not be equal."""
+    return 0.5 / len(np.unique(standing.validation))
 
 
 def _kind(recipe: Recipe) -> tuple[object, ...]:
