@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from planning_builders import noisy
 
 import landbridge
 from landbridge.core import codec
@@ -36,17 +37,6 @@ from landbridge.testing import toy_domain
 NATIVE = codec.parse("bridges", "native")
 
 
-def noisy(rows: int = 160, pairs: int = 2) -> Domain:
-    """Toy texts of which some are called by the other class, so that nothing is perfect."""
-    domain = toy_domain("text", rows=rows)
-    wrong = np.random.default_rng(1).random(rows) < 0.25
-    domain = replace(domain, targets=np.where(wrong, 1 - domain.targets, domain.targets))
-    fold = domain.folds[0]
-    parts = np.array_split(np.random.default_rng(2).permutation(fold.rest), 3)[:pairs]
-    made = tuple(Pair(train=np.setdiff1d(fold.rest, p), validation=np.sort(p)) for p in parts)
-    return domain.with_folds(Fold(test=fold.test, pairs=made))
-
-
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Search]:
     """A search over noisy texts, in float32 whatever this machine gains by."""
@@ -54,7 +44,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Searc
     monkeypatch.setattr(workshop_file, "pick_precision", lambda *_: plain)
 
     def build(domain: Domain | None = None) -> Search:
-        chosen = domain if domain is not None else noisy()
+        chosen = domain if domain is not None else noisy(pairs=2)
         shop = Workshop(chosen, device=torch.device("cpu"), folder=tmp_path / "work")
         journal = Journal(tmp_path / f"journal{len(list(tmp_path.iterdir()))}")
         return Search(shop, chosen.folds[0], 0, Budget(), journal, 0, climbs=False, soups=False, ensembles=False)
@@ -261,7 +251,7 @@ def test_a_search_averages_last_and_neither_over_folds_nor_where_it_was_told_not
     assert made.trial.members == named(made) == [alone[1].trial.name, alone[0].trial.name]
     assert made.trial.role == "candidate" and made.trial.status == "done"
     assert len(make().run(given, control, 0.0)) == 2
-    domain = noisy()
+    domain = noisy(pairs=2)
     folds = make(domain.with_folds(domain.folds[0], domain.folds[0]))
     folds.ensembles = True
     assert len(folds.run(given, control, 0.0)) == 2
@@ -289,7 +279,7 @@ def test_one_that_wins_is_delivered_and_says_of_what_it_is(
         return next((s for s in standings if s.candidate.mean == ANSWERS), None) or real(self, standings)
 
     monkeypatch.setattr(Search, "settle", means_first)
-    result = landbridge.run(noisy(), sources=[encoder], budget=None, out=tmp_path / "made")
+    result = landbridge.run(noisy(pairs=2), sources=[encoder], budget=None, out=tmp_path / "made")
     evidence = json.loads((result.path / "evidence.json").read_text())
     chosen, trials = evidence["chosen"], {t["name"]: t for t in evidence["trials"]}
     members = [m["name"] for m in chosen["members"]]
@@ -298,11 +288,11 @@ def test_one_that_wins_is_delivered_and_says_of_what_it_is(
     assert [m["recipe"]["stages"] for m in chosen["members"]] == [trials[n]["recipe"]["stages"] for n in members]
     assert evidence["parity"]["labels_agree"] == 1.0
     loaded = landbridge.load(result.path)
-    rows = list(noisy().examples(np.arange(20)))
+    rows = list(noisy(pairs=2).examples(np.arange(20)))
     assert isinstance(loaded.predictor, Ensemble) and len(loaded.predictor.members) == len(members)
     np.testing.assert_array_equal(loaded.output(rows), result.adapted.output(rows))
     card = (result.path / "card.md").read_text()
     assert f"answers: the mean of {len(members)} models" in card and "recipe of the first" in card
     assert "mean of" in (result.path / "report.html").read_text()
-    again = landbridge.run(noisy(), sources=[f"artifact:{result.path}"], budget=None, out=tmp_path / "next")
+    again = landbridge.run(noisy(pairs=2), sources=[f"artifact:{result.path}"], budget=None, out=tmp_path / "next")
     assert any(f"artifact:{result.path.name}" in t["name"] for t in again.evidence["trials"])

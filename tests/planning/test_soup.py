@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from planning_builders import noisy
 
 import landbridge
 from landbridge.core import codec
 from landbridge.core.clock import Budget
-from landbridge.core.domain import Domain, Fold, Pair
+from landbridge.core.domain import Domain
 from landbridge.core.errors import OutOfTimeError
 from landbridge.engine import workshop as workshop_file
 from landbridge.engine.journal import Journal
@@ -28,21 +29,9 @@ from landbridge.planning.judge import final_fit, open_test, refit, winners
 from landbridge.planning.search import Search
 from landbridge.planning.soup import MOST, alike, can_be_averaged, greedy_soup
 from landbridge.planning.standing import Standing
-from landbridge.testing import toy_domain
 
 NATIVE = codec.parse("bridges", "native")
 WAYS = (("full", 3e-4), ("full", 3e-3), ("partial(1)", 1e-2), ("lora(rank=2)", 3e-2), ("full", 3e-2))
-
-
-def noisy(rows: int = 160, pairs: int = 1) -> Domain:
-    """Toy texts of which some are called by the other class, so that nothing is perfect."""
-    domain = toy_domain("text", rows=rows)
-    wrong = np.random.default_rng(1).random(rows) < 0.25
-    domain = replace(domain, targets=np.where(wrong, 1 - domain.targets, domain.targets))
-    fold = domain.folds[0]
-    parts = np.array_split(np.random.default_rng(2).permutation(fold.rest), 3)[:pairs]
-    made = tuple(Pair(train=np.setdiff1d(fold.rest, p), validation=np.sort(p)) for p in parts)
-    return domain.with_folds(Fold(test=fold.test, pairs=made))
 
 
 @pytest.fixture(autouse=True)

@@ -116,6 +116,12 @@ def read_artifact(folder: str | Path) -> Artifact:
     return Artifact(folder=path, digest=digest, documents=documents, arrays=arrays, files=files)
 
 
+def first_source_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The source's small files by their own names, of an ensemble those of its first member."""
+    own = {n.removeprefix("source/"): data for n, data in files.items() if n.startswith("source/")}
+    return {n: data for n, data in own.items() if not n.startswith(BESIDE)}
+
+
 def to_bytes(where: str, arrays: Mapping[str, np.ndarray | Tensor]) -> bytes:
     """Arrays as a safetensors file; ArtifactError naming `where` and the array that does not fit."""
     named = {name: _as_array(where, name, value) for name, value in arrays.items()}

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from landbridge.core import codec, registry
-from landbridge.core.artifact import BESIDE, read_artifact
 from landbridge.core.artifact import Artifact as Stored
+from landbridge.core.artifact import first_source_files, read_artifact
 from landbridge.core.errors import SourceError
 from landbridge.core.insert import put_back
 from landbridge.core.model import Body
@@ -21,7 +21,7 @@ from landbridge.core.parts import part
 from landbridge.sources.named import NamedBody
 
 NAME_FILE = "artifact.json"
-FOLDER, WEIGHTS, INSERTS = "source/", "body/", "inserts/"  # where an artifact keeps small files and arrays
+WEIGHTS, INSERTS = "body/", "inserts/"  # where an artifact keeps arrays
 
 
 @part("artifact")
@@ -38,8 +38,7 @@ class Artifact:
         facts = stored.document("preprocess.json").get("predictor")
         if not isinstance(facts, dict) or facts.get("kind") != "model":
             raise SourceError(f"artifact:{address}: a control won that run, so there is no body to transfer from")
-        named = {n.removeprefix(FOLDER): data for n, data in stored.files.items() if n.startswith(FOLDER)}
-        files = {n: data for n, data in named.items() if not n.startswith(BESIDE)}
+        files = first_source_files(stored.files)
         scheme, _, rest = str(facts["source"]).partition(":")
         source = registry.find("sources", scheme)()
         body: Body = source.rebuild(files) if facts["complete"] else source.open(rest)

@@ -12,7 +12,7 @@ import numpy as np
 
 from landbridge.bridges.native import Native
 from landbridge.core import codec, registry
-from landbridge.core.artifact import BESIDE, TARGET, Artifact, read_artifact
+from landbridge.core.artifact import TARGET, Artifact, first_source_files, read_artifact
 from landbridge.core.contracts import Task
 from landbridge.core.domain import Domain
 from landbridge.core.errors import ArtifactError, LandbridgeError, SourceError, UsageError
@@ -71,17 +71,11 @@ def _opened(path: str, stored: Artifact) -> Earlier:
         return Earlier(
             path=path, name=str(evidence.get("name", Path(path).name)), modality=str(reading["modality"]), task=task,
             predictor=predictor, columns=list(reading.get("columns") or ()), target=target,
-            files=_own_files(stored.files),
+            files=first_source_files(stored.files),
             silent="" if target is not None else _why(evidence, predictor),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{path}: its documents do not fit together ({error}); run or copy it again") from error
-
-
-def _own_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The source files of the model, of an ensemble those of its first member."""
-    named = {n.removeprefix("source/"): data for n, data in files.items() if n.startswith("source/")}
-    return {n: data for n, data in named.items() if not n.startswith(BESIDE)}
 
 
 def _why(evidence: Mapping[str, Any], predictor: Mapping[str, Any]) -> str:
